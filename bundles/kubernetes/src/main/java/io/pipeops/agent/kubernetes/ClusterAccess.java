@@ -1,0 +1,195 @@
+package io.pipeops.agent.kubernetes;
+
+import io.pipeops.agent.api.kubernetes.ApiServer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Base64;
+import java.util.Map;
+import java.util.Optional;
+import org.osgi.framework.BundleContext;
+import org.osgi.framework.ServiceRegistration;
+import org.osgi.service.component.annotations.Activate;
+import org.osgi.service.component.annotations.Component;
+import org.osgi.service.component.annotations.ConfigurationPolicy;
+import org.osgi.service.component.annotations.Deactivate;
+import org.osgi.service.metatype.annotations.Designate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Finds the cluster's API server and publishes it. That reads a few files, so it is done at once;
+ * only if there is no usable place yet does it look again every ten seconds.
+ */
+@Component(
+    service = ClusterAccess.class,
+    immediate = true,
+    configurationPid = "io.pipeops.agent.kubernetes",
+    configurationPolicy = ConfigurationPolicy.REQUIRE)
+@Designate(ocd = KubernetesConfig.class)
+public final class ClusterAccess {
+  private static final Logger log = LoggerFactory.getLogger(ClusterAccess.class);
+  private static final long AGAIN_MILLIS = 10_000;
+  private static final String DEFAULT_NAMESPACE = "pipeops-system";
+
+  private final BundleContext context;
+  private final KubernetesConfig config;
+  private final Path podFolder;
+  private final Map<String, String> environment;
+  private ServiceRegistration<ApiServer> registration;
+  private LocatedApiServer server;
+  private String problem = "";
+  private boolean closed;
+
+  @Activate
+  public ClusterAccess(BundleContext context, KubernetesConfig config) {
+    this(context, config, InPod.FOLDER, System.getenv());
+  }
+
+  ClusterAccess(
+      BundleContext context,
+      KubernetesConfig config,
+      Path podFolder,
+      Map<String, String> environment) {
+    this.context = context;
+    this.config = config;
+    this.podFolder = podFolder;
+    this.environment = environment;
+    if (!locate()) {
+      Thread.ofVirtual().name("kubernetes-locate").start(this::locateAgain);
+    }
+  }
+
+  @Deactivate
+  void close() {
+    ServiceRegistration<ApiServer> published;
+    synchronized (this) {
+      closed = true;
+      published = registration;
+      registration = null;
+      notifyAll();
+    }
+    if (published != null) {
+      published.unregister();
+    }
+  }
+
+  /** The API server; empty while no usable place is known. */
+  synchronized Optional<LocatedApiServer> server() {
+    return Optional.ofNullable(server);
+  }
+
+  /** Why there is no API server, for an operator; empty if there is one. */
+  synchronized String problem() {
+    return problem;
+  }
+
+  private void locateAgain() {
+    try {
+      do {
+        synchronized (this) {
+          if (!closed) {
+            wait(AGAIN_MILLIS);
+          }
+          if (closed) {
+            return;
+          }
+        }
+      } while (!locate());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private boolean locate() {
+    String why;
+    try {
+      Optional<Place> place = find();
+      if (place.isPresent()) {
+        publish(server(place.get()));
+        return true;
+      }
+      why = "not in a pod with a service account, and no kubeconfig is set";
+    } catch (AccessException e) {
+      why = e.getMessage();
+    }
+    synchronized (this) {
+      if (!why.equals(problem)) {
+        problem = why;
+        log.warn("No access to a cluster: {}; looking again every {} s", why, AGAIN_MILLIS / 1000);
+      }
+    }
+    return false;
+  }
+
+  private Optional<Place> find() throws AccessException {
+    return config.kubeconfig().isBlank()
+        ? InPod.find(podFolder, environment)
+        : Optional.of(Kubeconfig.read(config.kubeconfig()));
+  }
+
+  private LocatedApiServer server(Place found) throws AccessException {
+    Place place = found;
+    if (!config.ca_cert_data().isBlank()) {
+      String pem = decode(config.ca_cert_data());
+      place =
+          new Place(
+              found.base(),
+              found.insecure(),
+              () -> pem,
+              found.identity(),
+              found.token(),
+              found.mountedToken(),
+              found.namespace());
+    }
+    if (place.insecure()) {
+      log.warn("The API server's certificate is not checked server={}", place.base());
+    }
+    String domain =
+        config.cluster_domain().isBlank()
+            ? ClusterDomain.of(Path.of("/etc/resolv.conf"))
+            : config.cluster_domain().trim();
+    return new LocatedApiServer(
+        place, first(config.namespace(), place.namespace(), DEFAULT_NAMESPACE), domain);
+  }
+
+  private void publish(LocatedApiServer found) {
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      server = found;
+      problem = "";
+    }
+    log.info(
+        "Kubernetes API server={} namespace={} domain={}",
+        found.base(),
+        found.namespace(),
+        found.clusterDomain());
+    ServiceRegistration<ApiServer> published =
+        context.registerService(ApiServer.class, found, null);
+    synchronized (this) {
+      if (!closed) {
+        registration = published;
+        return;
+      }
+    }
+    published.unregister();
+  }
+
+  private static String decode(String base64) throws AccessException {
+    try {
+      return new String(Base64.getMimeDecoder().decode(base64), StandardCharsets.US_ASCII);
+    } catch (IllegalArgumentException e) {
+      throw new AccessException("setting kubernetes.ca_cert_data is not base64", e);
+    }
+  }
+
+  private static String first(String... candidates) {
+    for (String candidate : candidates) {
+      if (!candidate.isBlank()) {
+        return candidate.trim();
+      }
+    }
+    throw new IllegalArgumentException("no candidate");
+  }
+}
