@@ -1,0 +1,185 @@
+package io.pipeops.agent.launcher;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.osgi.framework.BundleException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+
+/** {@code pipeops-agent}: parses the command line and does what it says. */
+public final class Main {
+  private Main() {}
+
+  /** The system property {@code agent.home} names the unpacked distribution. */
+  public static void main(String[] args) {
+    System.exit(run(args, System.getenv()));
+  }
+
+  static int run(String[] args, Map<String, String> env) {
+    try {
+      Build build = new Build();
+      picocli.CommandLine line = CommandLine.create(build.toString());
+      ParseResult parsed = line.parseArgs(CommandLine.withCommand(args));
+      if (picocli.CommandLine.printHelpIfRequested(parsed)) {
+        return ExitCode.OK;
+      }
+      ParseResult command = parsed.subcommand();
+      return switch (command.commandSpec().name()) {
+        case "version" -> print(build.toString());
+        case "features" -> new FeaturesCommand(System.out, System.err).run(command);
+        default -> start(command, build, env);
+      };
+    } catch (ParameterException e) {
+      System.err.println("pipeops-agent: " + e.getMessage());
+      System.err.println("Try: pipeops-agent --help");
+      return ExitCode.USAGE;
+    } catch (IOException | BundleException e) {
+      System.err.println("pipeops-agent: " + e.getMessage());
+      return ExitCode.FAILURE;
+    }
+  }
+
+  private static int print(String text) {
+    System.out.println(text);
+    return ExitCode.OK;
+  }
+
+  private static int start(ParseResult command, Build build, Map<String, String> env)
+      throws IOException, BundleException {
+    Logging.configure(
+        command.matchedOptionValue("--log-format", logFormat(env)),
+        command.matchedOptionValue("--log-level", "info"));
+    Logger log = LoggerFactory.getLogger(Main.class);
+    Options options = options(command, env);
+    if (!options.mode().equals("validate")) {
+      log.info(
+          "Starting program={} {} settings={}", options.program().id(), build, options.settings());
+    }
+    AgentFramework framework = AgentFramework.start(options, build.asFrameworkProperties());
+    Thread hook = new Thread(() -> stop(framework, options, log), "shutdown");
+    Runtime.getRuntime().addShutdownHook(hook);
+    int code = framework.awaitExit();
+    try {
+      Runtime.getRuntime().removeShutdownHook(hook);
+    } catch (IllegalStateException e) {
+      // A signal came first, and its hook ends the process.
+      return code;
+    }
+    stop(framework, options, log);
+    return code;
+  }
+
+  private static void stop(AgentFramework framework, Options options, Logger log) {
+    if (!options.mode().equals("validate")) {
+      log.info("Stopping");
+    }
+    framework.close();
+    try {
+      AgentFramework.deleteCache(options.runDir());
+    } catch (IOException e) {
+      log.debug("The cache in {} is left behind: {}", options.runDir(), e.toString());
+    }
+    framework.requestExit(ExitCode.OK);
+  }
+
+  private static Options options(ParseResult command, Map<String, String> env) throws IOException {
+    String home = System.getProperty("agent.home");
+    if (home == null) {
+      throw new IOException(
+          "The system property agent.home is not set; start it with bin/pipeops-agent");
+    }
+    Path homePath = Path.of(home).toAbsolutePath().normalize();
+    Program program =
+        switch (command.commandSpec().name()) {
+          case "hub" -> Program.HUB;
+          case "sandbox" -> Program.SANDBOX;
+          default -> Program.AGENT;
+        };
+    String mode =
+        command.commandSpec().name().equals("validate")
+            ? "validate"
+            : command.matchedOptionValue("--safe", false) ? "safe" : "run";
+    Optional<String> config = Optional.ofNullable(command.matchedOptionValue("--config", null));
+    Path settings = config.map(Path::of).or(() -> defaultSettings(env)).orElse(null);
+    String features = command.matchedOptionValue("--features-dir", null);
+    String runDir = command.matchedOptionValue("--run-dir", null);
+    return new Options(
+        homePath,
+        program,
+        mode,
+        settings,
+        features == null ? homePath.resolve("features") : Path.of(features).toAbsolutePath(),
+        runDir == null ? temporary() : privateFolder(Path.of(runDir).toAbsolutePath()),
+        CommandLine.flags(command));
+  }
+
+  /** Where the existing agent looks, and then where the chart mounts its file. */
+  private static Optional<Path> defaultSettings(Map<String, String> env) {
+    String home = env.getOrDefault("HOME", "/nonexistent");
+    return Stream.of(home, "/etc/pipeops", ".")
+        .flatMap(
+            dir -> Stream.of(".pipeops-agent", ".pipeops-agent.yaml").map(f -> Path.of(dir, f)))
+        .filter(Files::isRegularFile)
+        .findFirst()
+        .or(() -> Optional.of(Path.of("/etc/pipeops/config.yaml")).filter(Files::isRegularFile));
+  }
+
+  private static Path temporary() throws IOException {
+    try {
+      Path dir = Files.createTempDirectory("pipeops-agent-");
+      dir.toFile().deleteOnExit();
+      return dir;
+    } catch (IOException e) {
+      throw new IOException(
+          "No private folder can be made in "
+              + System.getProperty("java.io.tmpdir")
+              + " ("
+              + e.getMessage()
+              + "); name a writable one with --run-dir",
+          e);
+    }
+  }
+
+  private static Path privateFolder(Path dir) throws IOException {
+    try {
+      if (!Files.isDirectory(dir)) {
+        Files.createDirectories(
+            dir,
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      }
+      Files.createTempFile(dir, "probe", "").toFile().delete();
+      return dir;
+    } catch (IOException e) {
+      throw new IOException("The run folder " + dir + " cannot be written: " + e.getMessage(), e);
+    }
+  }
+
+  private static String logFormat(Map<String, String> env) {
+    for (String name : List.of("AGENT_LOGGING_FORMAT", "PIPEOPS_LOG_FORMAT", "LOG_FORMAT")) {
+      String value = env.get(name);
+      if (value != null) {
+        return value.toLowerCase(Locale.ROOT);
+      }
+    }
+    return terminal() ? "text" : "json";
+  }
+
+  /** Whether a person reads standard error. */
+  private static boolean terminal() {
+    try {
+      String target = Files.readSymbolicLink(Path.of("/proc/self/fd/2")).toString();
+      return target.startsWith("/dev/pts/") || target.startsWith("/dev/tty");
+    } catch (IOException | UnsupportedOperationException e) {
+      return false;
+    }
+  }
+}

@@ -1,0 +1,50 @@
+package io.pipeops.agent.launcher;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Properties;
+
+/**
+ * What the class path offers to bundles, as the build found it: exported packages, capabilities,
+ * and which jars are service bundles.
+ */
+final class SystemPackages {
+  /**
+   * Packages that some library imports but never calls here, and whose JDK modules the trimmed run
+   * time leaves out. Without them the bundle would not resolve.
+   */
+  private static final String IMPORTED_NEVER_CALLED =
+      "java.awt,java.beans,javax.imageio,java.rmi,java.rmi.registry,java.rmi.server,javax.rmi.ssl,"
+          + "javax.management.remote,javax.management.remote.rmi";
+
+  private final Properties generated = new Properties();
+
+  SystemPackages() throws IOException {
+    try (InputStream in = SystemPackages.class.getResourceAsStream("system.properties")) {
+      if (in == null) {
+        throw new IOException("The launcher was built without its list of system packages");
+      }
+      generated.load(in);
+    }
+  }
+
+  String packages() {
+    return generated.getProperty("packages") + "," + IMPORTED_NEVER_CALLED;
+  }
+
+  String capabilities() {
+    return generated.getProperty("capabilities");
+  }
+
+  /** Service bundles by location, each with a class file by which its jar is found. */
+  Map<String, String> serviceBundles() {
+    Map<String, String> bundles = new LinkedHashMap<>();
+    Arrays.stream(generated.getProperty("connect").split(","))
+        .map(entry -> entry.split("=", 2))
+        .forEach(pair -> bundles.put(LibraryConnector.SCHEME + pair[0], pair[1]));
+    return bundles;
+  }
+}
