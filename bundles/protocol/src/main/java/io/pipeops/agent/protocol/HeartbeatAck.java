@@ -1,0 +1,53 @@
+package io.pipeops.agent.protocol;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonParser;
+import io.pipeops.agent.api.link.JsonText;
+import java.io.IOException;
+
+/** A heartbeat was received (protocol 2.3). */
+public record HeartbeatAck(String receivedAt) implements Payload {
+  public static final String TYPE = "heartbeat_ack";
+
+  public static HeartbeatAck now() {
+    return new HeartbeatAck(Timestamps.now());
+  }
+
+  /**
+   * Parses the payload; fields of the wrong type count as missing.
+   *
+   * @throws ProtocolException if it is not a JSON object
+   */
+  public static HeartbeatAck parse(JsonText payload) throws ProtocolException {
+    return new Reader().read(payload);
+  }
+
+  @Override
+  public String type() {
+    return TYPE;
+  }
+
+  @Override
+  public void write(JsonGenerator json) throws IOException {
+    json.writeStartObject();
+    Json.putPresent(json, "received_at", receivedAt);
+    json.writeEndObject();
+  }
+
+  private static final class Reader implements Json.FieldReader {
+    private String receivedAt = "";
+
+    HeartbeatAck read(JsonText payload) throws ProtocolException {
+      Json.fields(payload, TYPE, this);
+      return new HeartbeatAck(receivedAt);
+    }
+
+    @Override
+    public void field(String name, JsonParser value) throws IOException {
+      switch (name) {
+        case "received_at" -> receivedAt = Json.text(value);
+        default -> {}
+      }
+    }
+  }
+}

@@ -1,0 +1,27 @@
+package io.pipeops.agent.protocol;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import io.pipeops.agent.api.link.JsonText;
+import java.io.IOException;
+
+/** The end of a streamed request body (protocol 3.3). The payload is empty. */
+public record ProxyRequestStreamEnd() implements Payload {
+  public static final String TYPE = "proxy_request_stream_end";
+
+  /** Accepts any object, whose fields do not matter. */
+  public static ProxyRequestStreamEnd parse(JsonText payload) throws ProtocolException {
+    Json.fields(payload, TYPE, (name, value) -> {});
+    return new ProxyRequestStreamEnd();
+  }
+
+  @Override
+  public String type() {
+    return TYPE;
+  }
+
+  @Override
+  public void write(JsonGenerator json) throws IOException {
+    json.writeStartObject();
+    json.writeEndObject();
+  }
+}

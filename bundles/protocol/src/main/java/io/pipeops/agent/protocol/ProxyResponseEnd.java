@@ -1,0 +1,27 @@
+package io.pipeops.agent.protocol;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import io.pipeops.agent.api.link.JsonText;
+import java.io.IOException;
+
+/** The good end of a streamed response (protocol 3.4.4). The payload is empty. */
+public record ProxyResponseEnd() implements Payload {
+  public static final String TYPE = "proxy_response_end";
+
+  /** Accepts any object, whose fields do not matter. */
+  public static ProxyResponseEnd parse(JsonText payload) throws ProtocolException {
+    Json.fields(payload, TYPE, (name, value) -> {});
+    return new ProxyResponseEnd();
+  }
+
+  @Override
+  public String type() {
+    return TYPE;
+  }
+
+  @Override
+  public void write(JsonGenerator json) throws IOException {
+    json.writeStartObject();
+    json.writeEndObject();
+  }
+}

@@ -1,0 +1,49 @@
+package io.pipeops.agent.protocol;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonParser;
+import io.pipeops.agent.api.link.JsonText;
+import java.io.IOException;
+
+/** A registration is still running (protocol 1.6). */
+public record RegisterInProgress(String message) implements Payload {
+  public static final String TYPE = "register_in_progress";
+
+  /**
+   * Parses the payload; fields of the wrong type count as missing.
+   *
+   * @throws ProtocolException if it is not a JSON object
+   */
+  public static RegisterInProgress parse(JsonText payload) throws ProtocolException {
+    return new Reader().read(payload);
+  }
+
+  @Override
+  public String type() {
+    return TYPE;
+  }
+
+  @Override
+  public void write(JsonGenerator json) throws IOException {
+    json.writeStartObject();
+    Json.putPresent(json, "message", message);
+    json.writeEndObject();
+  }
+
+  private static final class Reader implements Json.FieldReader {
+    private String message = "";
+
+    RegisterInProgress read(JsonText payload) throws ProtocolException {
+      Json.fields(payload, TYPE, this);
+      return new RegisterInProgress(message);
+    }
+
+    @Override
+    public void field(String name, JsonParser value) throws IOException {
+      switch (name) {
+        case "message" -> message = Json.text(value);
+        default -> {}
+      }
+    }
+  }
+}
