@@ -1,0 +1,76 @@
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * Run by the build: puts the feature files into the image with the digest of every bundle they name, and
+ * fails if a feature and the bundles that were built do not fit. Usage: {@code Assemble <features source
+ * folder> <image folder>}.
+ */
+class Assemble {
+  private static final Pattern BUNDLE =
+      Pattern.compile("\\{ *\"id\": *\"[^:\"]+:([^:\"]+):([^\"]+)\" *}");
+
+  public static void main(String[] args) throws IOException {
+    Path source = Path.of(args[0]);
+    Path image = Path.of(args[1]);
+    Path bundles = image.resolve("bundles");
+    Path out = Files.createDirectories(image.resolve("features"));
+    TreeSet<String> unnamed = new TreeSet<>();
+    try (Stream<Path> jars = Files.list(bundles)) {
+      jars.forEach(j -> unnamed.add(j.getFileName().toString()));
+    }
+    List<String> wrong = new ArrayList<>();
+    List<Path> features;
+    try (Stream<Path> files = Files.list(source)) {
+      features = files.filter(f -> f.toString().endsWith(".json")).sorted().toList();
+    }
+    for (Path feature : features) {
+      String text = Files.readString(feature);
+      StringBuilder done = new StringBuilder();
+      Matcher matcher = BUNDLE.matcher(text);
+      while (matcher.find()) {
+        String name = matcher.group(1) + "-" + matcher.group(2) + ".jar";
+        Path jar = bundles.resolve(name);
+        if (!Files.exists(jar)) {
+          wrong.add(feature.getFileName() + " names " + name + ", which the build did not make");
+          continue;
+        }
+        unnamed.remove(name);
+        String entry = matcher.group();
+        matcher.appendReplacement(
+            done,
+            Matcher.quoteReplacement(
+                entry.substring(0, entry.length() - 1).stripTrailing()
+                    + ", \"sha256\": \"" + sha256(jar) + "\" }"));
+      }
+      matcher.appendTail(done);
+      Files.writeString(out.resolve(feature.getFileName()), done);
+    }
+    unnamed.forEach(name -> wrong.add(name + " is in no feature file"));
+    if (!wrong.isEmpty()) {
+      throw new IOException("Features and bundles do not fit:\n  " + String.join("\n  ", wrong));
+    }
+    System.out.println(features.size() + " feature files, every bundle with its digest");
+  }
+
+  private static String sha256(Path file) throws IOException {
+    try (InputStream in = Files.newInputStream(file)) {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      digest.update(in.readAllBytes());
+      return HexFormat.of().formatHex(digest.digest());
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}
