@@ -1,0 +1,215 @@
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.KeyStore;
+import java.security.cert.CertificateFactory;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManagerFactory;
+
+/**
+ * Run by the build: starts hub and agent of the assembled image against the embedded Kubernetes API, sends
+ * some requests through both, and lets each process write an archive of the classes that it used. Usage:
+ * {@code Train <image folder>}.
+ */
+class Train {
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+
+  private final Path image;
+  private final Path work;
+
+  private Train(Path image, Path work) {
+    this.image = image;
+    this.work = work;
+  }
+
+  public static void main(String[] args) throws Exception {
+    Path image = Path.of(args[0]).toAbsolutePath();
+    Path work = Files.createTempDirectory("train-");
+    try {
+      new Train(image, work).run();
+    } finally {
+      delete(work);
+    }
+  }
+
+  private void run() throws Exception {
+    Path state = work.resolve("hub");
+    Process hub =
+        start(
+            "hub",
+            Map.of(),
+            "--set", "hub.port=0",
+            "--set", "hub.state_dir=" + state,
+            "--set", "http.port=0",
+            "--set", "http.host=127.0.0.1",
+            "--set", "features.sandbox.enabled=true",
+            "--set", "sandbox.kubeconfig_file=" + work.resolve("embedded.kubeconfig"));
+    try {
+      String hubAddress = address(hub, "hub", "hub.address");
+      await(hub, "hub", () -> Files.exists(work.resolve("embedded.kubeconfig")) && Files.exists(state.resolve("agent.token")));
+      Process agent =
+          start(
+              "run",
+              Map.of("PIPEOPS_MEMORY_PROFILE", "small"),
+              "--set", "link.url=" + hubAddress,
+              "--set", "link.token_file=" + state.resolve("agent.token"),
+              "--set", "link.tls_ca_file=" + state.resolve("ca.crt"),
+              "--set", "link.cluster_name=training",
+              "--set", "kubernetes.kubeconfig=" + work.resolve("embedded.kubeconfig"),
+              "--set", "tunnel.agent_credentials=true",
+              "--set", "http.port=0",
+              "--set", "http.host=127.0.0.1");
+      try {
+        String local = address(agent, "run", "http.address");
+        drive(hubAddress, local, state, agent);
+      } finally {
+        stop(agent, "agent");
+      }
+    } finally {
+      stop(hub, "hub");
+    }
+    for (String program : List.of("agent", "hub")) {
+      Path archive = image.resolve("lib/" + program + ".jsa");
+      if (!Files.exists(archive)) {
+        throw new IOException("The training run left no " + archive + "\n" + log(program.equals("agent") ? "run" : program));
+      }
+      System.out.println(archive.getFileName() + ": " + Files.size(archive) / 1024 + " KiB");
+    }
+  }
+
+  /** What an operator and a kubectl would ask for. */
+  private void drive(String hub, String local, Path state, Process agent) throws Exception {
+    HttpClient client = HttpClient.newBuilder().sslContext(trust(state.resolve("ca.crt"))).connectTimeout(Duration.ofSeconds(10)).build();
+    await(agent, "run", () -> get(client, local + "/ready", "").statusCode() == 200);
+    String admin = Files.readString(state.resolve("admin.token")).strip();
+    String clusters = get(client, hub + "/api/v1/clusters", admin).body();
+    String id = find("\"id\"\\s*:\\s*\"([^\"]+)\"", clusters);
+    HttpResponse<String> config =
+        client.send(
+            HttpRequest.newBuilder(URI.create(hub + "/api/v1/clusters/" + id + "/kubeconfig"))
+                .header("Authorization", "Bearer " + admin)
+                .POST(HttpRequest.BodyPublishers.ofString("{}"))
+                .header("Content-Type", "application/json")
+                .build(),
+            HttpResponse.BodyHandlers.ofString());
+    String server = find("server:\\s*\"?([^\"\\s]+)", config.body());
+    String token = find("token:\\s*\"?([^\"\\s]+)", config.body());
+    for (int i = 0; i < 20; i++) {
+      for (String path : List.of("/version", "/api", "/apis", "/api/v1/namespaces", "/api/v1/namespaces/demo/pods", "/api/v1/nodes?limit=5", "/apis/apps/v1/deployments", "/api/v1/namespaces/demo/pods?watch=true&timeoutSeconds=1", "/nothing")) {
+        if (i == 0 || !path.contains("watch")) {
+          get(client, server + path, token);
+        }
+      }
+      HttpRequest.Builder post = HttpRequest.newBuilder(URI.create(server + "/api/v1/namespaces/demo/configmaps")).header("Authorization", "Bearer " + token).header("Content-Type", "application/json");
+      client.send(post.POST(HttpRequest.BodyPublishers.ofString("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"training-" + i + "\"}}")).build(), HttpResponse.BodyHandlers.ofString());
+    }
+    for (String path : List.of("/health", "/ready", "/version", "/metrics", "/api/features", "/nothing")) {
+      get(client, local + path, "");
+    }
+  }
+
+  private static HttpResponse<String> get(HttpClient client, String url, String token) throws IOException, InterruptedException {
+    HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url)).timeout(Duration.ofSeconds(20));
+    if (!token.isEmpty()) {
+      request.header("Authorization", "Bearer " + token);
+    }
+    return client.send(request.build(), HttpResponse.BodyHandlers.ofString());
+  }
+
+  private static String find(String pattern, String text) throws IOException {
+    Matcher matcher = Pattern.compile(pattern).matcher(text);
+    if (!matcher.find()) {
+      throw new IOException("No " + pattern + " in the hub's answer: " + text);
+    }
+    return matcher.group(1);
+  }
+
+  private Process start(String command, Map<String, String> env, String... arguments) throws IOException {
+    List<String> line = new ArrayList<>(List.of(image.resolve("bin/pipeops-agent").toString(), command, "--run-dir", work.resolve(command + "-run").toString(), "--log-format", "text"));
+    line.addAll(List.of(arguments));
+    ProcessBuilder builder = new ProcessBuilder(line).redirectErrorStream(true).redirectOutput(work.resolve(command + ".log").toFile());
+    builder.environment().keySet().removeIf(k -> k.startsWith("PIPEOPS_") || k.startsWith("AGENT_") || k.startsWith("HUB_"));
+    builder.environment().putAll(env);
+    // The run time's metaspace limit would bound the archive too, so the training run has more.
+    Path archive = image.resolve("lib/" + (command.equals("run") ? "agent" : command) + ".jsa");
+    Files.deleteIfExists(archive);
+    builder.environment().put("PIPEOPS_JAVA_OPTIONS", "-XX:MaxMetaspaceSize=256m -Xmx256m -XX:ArchiveClassesAtExit=" + archive);
+    return builder.start();
+  }
+
+  private String address(Process process, String command, String file) throws Exception {
+    Path path = work.resolve(command + "-run").resolve(file);
+    await(process, command, () -> Files.exists(path) && !Files.readString(path).isBlank());
+    return Files.readString(path).strip();
+  }
+
+  private interface Condition {
+    boolean met() throws Exception;
+  }
+
+  private void await(Process process, String command, Condition condition) throws Exception {
+    long end = System.nanoTime() + LIMIT.toNanos();
+    while (true) {
+      try {
+        if (condition.met()) {
+          return;
+        }
+      } catch (IOException e) {
+        // Not there yet.
+      }
+      if (!process.isAlive() || System.nanoTime() > end) {
+        throw new IOException("The training run of '" + command + "' did not get ready:\n" + log(command));
+      }
+      LockSupport.parkNanos(50_000_000);
+    }
+  }
+
+  private String log(String command) throws IOException {
+    Path log = work.resolve(command + ".log");
+    return Files.exists(log) ? Files.readString(log) : "(no log)";
+  }
+
+  private void stop(Process process, String name) throws Exception {
+    process.destroy();
+    if (!process.waitFor(90, TimeUnit.SECONDS)) {
+      process.destroyForcibly();
+      throw new IOException("The training run of " + name + " does not stop:\n" + log(name.equals("agent") ? "run" : name));
+    }
+  }
+
+  private static SSLContext trust(Path ca) throws Exception {
+    KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
+    store.load(null, null);
+    try (InputStream in = Files.newInputStream(ca)) {
+      store.setCertificateEntry("ca", CertificateFactory.getInstance("X.509").generateCertificate(in));
+    }
+    TrustManagerFactory factory = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+    factory.init(store);
+    SSLContext context = SSLContext.getInstance("TLS");
+    context.init(null, factory.getTrustManagers(), null);
+    return context;
+  }
+
+  private static void delete(Path folder) throws IOException {
+    try (Stream<Path> files = Files.walk(folder)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.deleteIfExists(file);
+      }
+    }
+  }
+}

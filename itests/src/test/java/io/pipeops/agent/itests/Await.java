@@ -1,0 +1,35 @@
+package io.pipeops.agent.itests;
+
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.concurrent.locks.LockSupport;
+
+/** Waits for a condition with a limit; looks at it every 20 ms. */
+final class Await {
+  private Await() {}
+
+  static void until(String what, Duration limit, Callable<Boolean> condition) {
+    value(what, limit, () -> condition.call() ? Boolean.TRUE : null);
+  }
+
+  /** The first value that is not null. An exception of the condition counts as "not yet". */
+  static <T> T value(String what, Duration limit, Callable<T> condition) {
+    long end = System.nanoTime() + limit.toNanos();
+    Exception last = null;
+    while (true) {
+      try {
+        T value = condition.call();
+        if (value != null) {
+          return value;
+        }
+        last = null;
+      } catch (Exception e) {
+        last = e;
+      }
+      if (System.nanoTime() > end) {
+        throw new AssertionError("Not within " + limit + ": " + what, last);
+      }
+      LockSupport.parkNanos(20_000_000);
+    }
+  }
+}
