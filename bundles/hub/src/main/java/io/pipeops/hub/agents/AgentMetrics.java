@@ -1,0 +1,69 @@
+package io.pipeops.hub.agents;
+
+import io.pipeops.agent.api.metrics.Metrics;
+import java.util.function.DoubleSupplier;
+
+/** The hub's numbers about agents and their requests. Without a metrics service they go nowhere. */
+public final class AgentMetrics {
+  private static final Metrics NOWHERE =
+      new Metrics() {
+        @Override
+        public Counter counter(String name, String help, String... labels) {
+          return amount -> {};
+        }
+
+        @Override
+        public void gauge(String name, String help, DoubleSupplier value, String... labels) {}
+
+        @Override
+        public Distribution distribution(String name, String help, String... labels) {
+          return value -> {};
+        }
+      };
+
+  private final Metrics metrics;
+  final Metrics.Counter requests;
+  final Metrics.Counter errors;
+  final Metrics.Counter aborts;
+  final Metrics.Counter stalls;
+  final Metrics.Counter bytesIn;
+  final Metrics.Counter bytesOut;
+  final Metrics.Counter registrations;
+  final Metrics.Counter refused;
+  final Metrics.Counter heartbeats;
+  final Metrics.Counter malformed;
+
+  /**
+   * @param service where to register, or null if there is no such service
+   */
+  public AgentMetrics(Metrics service) {
+    this.metrics = service == null ? NOWHERE : service;
+    requests = counter("requests_total", "Requests sent to agents");
+    errors = counter("request_errors_total", "Requests that an agent failed or did not answer");
+    aborts = counter("stream_aborts_total", "Requests given up before their response was complete");
+    stalls = counter("stream_stalls_total", "Responses aborted because their reader was too slow");
+    bytesIn = counter("agent_received_bytes_total", "Bytes of messages received from agents");
+    bytesOut = counter("agent_sent_bytes_total", "Bytes of messages sent to agents");
+    registrations = counter("registrations_total", "Registrations accepted");
+    refused = counter("agent_refusals_total", "Agents refused for their token or their cluster");
+    heartbeats = counter("heartbeats_total", "Heartbeats received");
+    malformed = counter("malformed_messages_total", "Messages of agents that were not understood");
+  }
+
+  void connected(DoubleSupplier value) {
+    metrics.gauge("pipeops_hub_agents_connected", "Agents that serve a cluster now", value);
+  }
+
+  void streams(DoubleSupplier value) {
+    metrics.gauge("pipeops_hub_streams_open", "Requests in flight to agents", value);
+  }
+
+  void queued(DoubleSupplier value) {
+    metrics.gauge(
+        "pipeops_hub_queued_response_bytes", "Response bytes that wait for their readers", value);
+  }
+
+  private Metrics.Counter counter(String name, String help) {
+    return metrics.counter("pipeops_hub_" + name, help);
+  }
+}

@@ -1,0 +1,287 @@
+package io.pipeops.hub.agents;
+
+import io.pipeops.agent.api.link.JsonText;
+import io.pipeops.agent.api.link.Message;
+import io.pipeops.agent.protocol.BinaryResponse;
+import io.pipeops.agent.protocol.Envelopes;
+import io.pipeops.agent.protocol.ProtocolException;
+import io.pipeops.agent.protocol.ProxyCancel;
+import io.pipeops.agent.protocol.ProxyError;
+import io.pipeops.agent.protocol.ProxyRequest;
+import io.pipeops.agent.protocol.ProxyRequestChunk;
+import io.pipeops.agent.protocol.ProxyRequestStreamEnd;
+import io.pipeops.agent.protocol.ProxyResponse;
+import io.pipeops.agent.protocol.ProxyResponseAbort;
+import io.pipeops.agent.protocol.ProxyResponseChunk;
+import io.pipeops.agent.protocol.ProxyResponseEnd;
+import io.pipeops.agent.protocol.ProxyResponseHeader;
+import io.pipeops.agent.protocol.TunnelCompression;
+import java.nio.ByteBuffer;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Base64;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The requests of one cluster that are multiplexed over its agent's connection (protocol 3). It
+ * ends with the connection. Safe for all threads.
+ */
+public final class AgentSession {
+  private static final Logger log = LoggerFactory.getLogger(AgentSession.class);
+  private static final SecureRandom random = new SecureRandom();
+  private static final Duration BUSY = Duration.ofSeconds(1);
+
+  /**
+   * An agent cuts a request after two minutes unless told otherwise (protocol 3.2.1). Watches and
+   * followed logs may last; whoever waits for a request cancels it himself.
+   */
+  private static final Duration AGENT_LIMIT = Duration.ofHours(24);
+
+  private final AgentConnection connection;
+  private final RegisteredCluster cluster;
+  private final AgentLimits limits;
+  private final AgentMetrics metrics;
+  private final AtomicLong totalQueued;
+  private final ConcurrentHashMap<String, AgentStream> streams = new ConcurrentHashMap<>();
+  private final Instant since = Instant.now();
+  private volatile String lost;
+  private volatile Instant lastHeartbeat;
+  private volatile String agentId;
+  private volatile String agentVersion = "";
+
+  AgentSession(
+      AgentConnection connection,
+      RegisteredCluster cluster,
+      AgentLimits limits,
+      AgentMetrics metrics,
+      AtomicLong totalQueued) {
+    this.connection = connection;
+    this.cluster = cluster;
+    this.limits = limits;
+    this.metrics = metrics;
+    this.totalQueued = totalQueued;
+    this.agentId = cluster.agentId();
+  }
+
+  public RegisteredCluster cluster() {
+    return cluster;
+  }
+
+  AgentConnection connection() {
+    return connection;
+  }
+
+  /**
+   * Sends a request. Blocks only while very many others are waiting to be sent.
+   *
+   * @throws AgentGoneException if the connection is gone
+   * @throws TooManyRequestsException if the cluster has too many requests in flight
+   */
+  public AgentStream open(AgentRequest request)
+      throws AgentGoneException, TooManyRequestsException, InterruptedException {
+    if (streams.size() >= limits.requests()) {
+      throw new TooManyRequestsException(
+          "the cluster has " + limits.requests() + " requests in flight already");
+    }
+    AgentStream stream = new AgentStream(this, newId(), limits, totalQueued);
+    streams.put(stream.id(), stream);
+    String gone = lost;
+    if (gone != null) {
+      streams.remove(stream.id());
+      throw new AgentGoneException(gone);
+    }
+    boolean sent = false;
+    try {
+      connection
+          .writer()
+          .request(
+              Envelopes.write(
+                  stream.id(),
+                  ProxyRequest.builder(request.method(), request.path())
+                      .query(request.query())
+                      .headers(request.headers())
+                      .body(request.streamed() ? null : request.body())
+                      .useStreaming(request.streamed())
+                      .supportsResponseStreaming(true)
+                      .timeout(AGENT_LIMIT)
+                      .build()));
+      metrics.requests.increment();
+      sent = true;
+      return stream;
+    } finally {
+      if (!sent) {
+        streams.remove(stream.id());
+      }
+    }
+  }
+
+  private static String newId() {
+    byte[] bytes = new byte[16];
+    random.nextBytes(bytes);
+    return "r-" + Base64.getUrlEncoder().withoutPadding().encodeToString(bytes);
+  }
+
+  /** The session as it is now. */
+  public SessionInfo info() {
+    return new SessionInfo(
+        cluster.id(),
+        agentId,
+        agentVersion,
+        connection.credential().id(),
+        lost != null
+            ? SessionInfo.State.CLOSED
+            : connection.open() ? SessionInfo.State.CONNECTED : SessionInfo.State.CONNECTING,
+        connection.gateway(),
+        since,
+        connection.remoteAddress(),
+        Optional.ofNullable(lastHeartbeat),
+        streams.size(),
+        connection.receivedBytes(),
+        connection.writer().sentBytes());
+  }
+
+  int openStreams() {
+    return streams.size();
+  }
+
+  void heartbeat(Instant at, String agent, String version) {
+    lastHeartbeat = at;
+    introduced(agent, version);
+  }
+
+  void introduced(String agent, String version) {
+    if (!agent.isEmpty()) {
+      agentId = agent;
+    }
+    if (!version.isEmpty()) {
+      agentVersion = version;
+    }
+  }
+
+  boolean sendBodyChunk(String id, ByteBuffer data) throws InterruptedException {
+    return connection.writer().bulk(id, Envelopes.write(id, new ProxyRequestChunk(data)));
+  }
+
+  boolean sendBodyEnd(String id) throws InterruptedException {
+    return connection.writer().bulk(id, Envelopes.write(id, new ProxyRequestStreamEnd()));
+  }
+
+  /** A stream is over; the agent has to be told if it does not know. */
+  void finished(AgentStream stream, boolean cancel) {
+    streams.remove(stream.id());
+    connection.writer().drop(stream.id());
+    if (cancel && lost == null) {
+      metrics.aborts.increment();
+      connection.writer().control(Envelopes.write(stream.id(), new ProxyCancel()));
+    }
+  }
+
+  /** The connection is gone: every stream ends. */
+  void lost(String reason) {
+    lost = reason;
+    for (AgentStream stream : List.copyOf(streams.values())) {
+      stream.fail(new AgentGoneException(reason), false);
+    }
+  }
+
+  /**
+   * Gives a message to its stream. On the reader thread.
+   *
+   * @return the stream if it has more queued now than it may; else null
+   */
+  AgentStream receive(Message message) {
+    AgentStream stream = streams.get(message.requestId());
+    if (stream == null) {
+      return null;
+    }
+    try {
+      deliver(stream, message.type(), message.payload());
+    } catch (ProtocolException e) {
+      spoilt(stream, e);
+    }
+    return stream.full() ? stream : null;
+  }
+
+  private void deliver(AgentStream stream, String type, JsonText payload) throws ProtocolException {
+    switch (type) {
+      case ProxyResponseHeader.TYPE -> {
+        ProxyResponseHeader head = ProxyResponseHeader.parse(payload);
+        stream.onHead(head.status(), head.headers());
+      }
+      case ProxyResponseChunk.TYPE -> stream.onData(ProxyResponseChunk.parse(payload).data());
+      case ProxyResponseEnd.TYPE -> stream.onEnd();
+      case ProxyResponseAbort.TYPE -> failed(stream, ProxyResponseAbort.parse(payload).error());
+      case ProxyError.TYPE -> failed(stream, ProxyError.parse(payload).error());
+      case ProxyResponse.TYPE -> {
+        ProxyResponse whole = ProxyResponse.parse(payload);
+        stream.onHead(whole.status(), whole.headers());
+        if (whole.encoding().equals(ProxyResponse.GZIP)) {
+          stream.onPacked(AgentStream.bytes(whole.body()));
+        } else {
+          stream.onData(whole.body());
+        }
+        stream.onEnd();
+      }
+      default -> throw new ProtocolException("a " + PeerText.clean(type) + " for a request");
+    }
+  }
+
+  private void failed(AgentStream stream, String error) {
+    metrics.errors.increment();
+    stream.onError(PeerText.clean(error, 1024));
+  }
+
+  /** As {@link #receive} for the buffered binary form (protocol 3.4.3). */
+  AgentStream receive(BinaryResponse whole) {
+    AgentStream stream = streams.get(whole.requestId());
+    if (stream == null) {
+      return null;
+    }
+    try {
+      stream.onHead(whole.status(), whole.headers());
+      byte[] body = AgentStream.bytes(whole.body());
+      // The frame does not say whether the tunnel compressed the body; only its content tells.
+      if (body.length > 2
+          && body[0] == 0x1f
+          && body[1] == (byte) 0x8b
+          && TunnelCompression.wanted(
+              whole.headers().first("Content-Type", ""),
+              whole.headers().first("Content-Encoding", ""),
+              Long.MAX_VALUE)) {
+        stream.onPacked(body);
+      } else {
+        stream.onData(ByteBuffer.wrap(body));
+      }
+      stream.onEnd();
+    } catch (ProtocolException e) {
+      spoilt(stream, e);
+    }
+    return stream.full() ? stream : null;
+  }
+
+  private void spoilt(AgentStream stream, ProtocolException e) {
+    metrics.malformed.increment();
+    metrics.errors.increment();
+    log.warn(
+        "Response given up, the agent sent something wrong: cluster={} reason={}",
+        cluster.id(),
+        e.getMessage());
+    stream.fail(new AgentErrorException("the agent sent something wrong: " + e.getMessage()), true);
+  }
+
+  /** Whether a stream other than this one got data a moment ago. */
+  boolean othersBusy(AgentStream one) {
+    for (AgentStream stream : streams.values()) {
+      if (stream != one && stream.activeWithin(BUSY)) {
+        return true;
+      }
+    }
+    return false;
+  }
+}

@@ -1,0 +1,180 @@
+package io.pipeops.hub.agents;
+
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import org.eclipse.jetty.util.thread.Scheduler;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Which agent serves which cluster: one at a time. Safe for all threads. */
+public final class AgentSessions implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(AgentSessions.class);
+
+  /** How long the agent that serves a cluster has to answer when another one wants its place. */
+  private static final Duration PROBE = Duration.ofSeconds(2);
+
+  private final ConcurrentHashMap<String, AgentSession> sessions = new ConcurrentHashMap<>();
+  private final AtomicLong queued = new AtomicLong();
+  private final AgentLimits limits;
+  private final AgentMetrics metrics;
+  private final Scheduler scheduler;
+  private final RegistrationDesk desk;
+
+  /**
+   * @param scheduler for pings and limits; running, and stopped by its owner
+   */
+  public AgentSessions(
+      ClusterDirectory directory, AgentLimits limits, AgentMetrics metrics, Scheduler scheduler) {
+    this.limits = limits;
+    this.metrics = metrics;
+    this.scheduler = scheduler;
+    this.desk = new RegistrationDesk(directory, this, metrics);
+    metrics.connected(sessions::size);
+    metrics.streams(() -> sessions.values().stream().mapToInt(AgentSession::openStreams).sum());
+    metrics.queued(queued::get);
+  }
+
+  /** The session of a cluster's agent, if one is connected. */
+  public Optional<AgentSession> session(String clusterId) {
+    return Optional.ofNullable(sessions.get(clusterId));
+  }
+
+  /** All sessions, by cluster id. */
+  public List<SessionInfo> list() {
+    return sessions.values().stream()
+        .map(AgentSession::info)
+        .sorted(Comparator.comparing(SessionInfo::clusterId))
+        .toList();
+  }
+
+  /**
+   * Closes the connection of a cluster's agent, because the cluster was removed, say. The agent
+   * will come back and be judged anew.
+   *
+   * @return whether there was one
+   */
+  public boolean disconnect(String clusterId, String reason) {
+    AgentSession session = sessions.get(clusterId);
+    if (session == null) {
+      return false;
+    }
+    session.connection().close(1008, reason);
+    return true;
+  }
+
+  /**
+   * Closes all connections that were made with a credential, because it was revoked, say.
+   *
+   * @return how many
+   */
+  public int disconnectCredential(String credentialId, String reason) {
+    int count = 0;
+    for (AgentSession session : sessions.values()) {
+      if (session.connection().credential().id().equals(credentialId)) {
+        session.connection().close(1008, reason);
+        count++;
+      }
+    }
+    return count;
+  }
+
+  /** Closes all connections (1001). */
+  @Override
+  public void close() {
+    for (AgentSession session : List.copyOf(sessions.values())) {
+      session.connection().close(1001, "the hub is stopping");
+    }
+  }
+
+  AgentLimits limits() {
+    return limits;
+  }
+
+  AgentMetrics metrics() {
+    return metrics;
+  }
+
+  Scheduler scheduler() {
+    return scheduler;
+  }
+
+  RegistrationDesk desk() {
+    return desk;
+  }
+
+  /**
+   * Makes a connection the one that serves a cluster. If another one does, it is asked for a sign
+   * of life first, and replaced if it gives none: that is how an agent comes back whose old
+   * connection broke silently. Blocks for as long as that takes.
+   *
+   * @param agentId who asks; empty if not known. An agent of another name never replaces one.
+   * @return the session, or empty if another agent serves the cluster
+   */
+  Optional<AgentSession> claim(
+      AgentConnection connection, RegisteredCluster cluster, String agentId)
+      throws InterruptedException {
+    AgentSession fresh = new AgentSession(connection, cluster, limits, metrics, queued);
+    while (true) {
+      AgentSession holder = enter(connection, fresh);
+      if (holder == fresh || holder.connection() == connection) {
+        return Optional.of(holder);
+      }
+      if (holds(holder, agentId)) {
+        return Optional.empty();
+      }
+    }
+  }
+
+  /**
+   * Whether another agent than this connection's serves the cluster; blocks like {@link #claim}.
+   */
+  boolean heldByOther(AgentConnection connection, String clusterId, String agentId)
+      throws InterruptedException {
+    AgentSession holder = sessions.get(clusterId);
+    return holder != null && holder.connection() != connection && holds(holder, agentId);
+  }
+
+  private boolean holds(AgentSession holder, String agentId) throws InterruptedException {
+    AgentConnection connection = holder.connection();
+    if (!connection.over()) {
+      String holderId = holder.info().agentId();
+      boolean stranger = !agentId.isEmpty() && !holderId.isEmpty() && !agentId.equals(holderId);
+      if (stranger || connection.answers(PROBE)) {
+        return true;
+      }
+      log.info("Agent replaced, it does not answer any more: {}", connection.describe());
+      connection.drop("the agent was replaced by a newer connection");
+    }
+    ended(holder);
+    return false;
+  }
+
+  /** Puts the session in if there is none; answers the one that is there then. */
+  private synchronized AgentSession enter(AgentConnection connection, AgentSession fresh) {
+    AgentSession holder = sessions.get(fresh.cluster().id());
+    if (holder != null && !holder.connection().over()) {
+      return holder;
+    }
+    AgentSession former = connection.session();
+    if (former != null) {
+      sessions.remove(former.cluster().id(), former);
+      former.lost("the agent serves another cluster now");
+    }
+    // The connection must know its session before anyone can find it and send a request.
+    connection.serve(fresh);
+    sessions.put(fresh.cluster().id(), fresh);
+    if (connection.over()) {
+      ended(fresh);
+      fresh.lost("the agent's connection is gone");
+    }
+    return fresh;
+  }
+
+  void ended(AgentSession session) {
+    sessions.remove(session.cluster().id(), session);
+  }
+}

@@ -1,0 +1,307 @@
+package io.pipeops.hub.agents;
+
+import io.pipeops.agent.protocol.Headers;
+import io.pipeops.agent.protocol.ProtocolException;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.zip.GZIPInputStream;
+
+/**
+ * One request at an agent and its response (protocol 3). The response is taken by one thread, which
+ * blocks; the body of the request may be sent by another one at the same time; anyone may abort.
+ * What the agent sends waits in a bounded queue. Whoever opens a stream must close it.
+ */
+public final class AgentStream implements AutoCloseable {
+  /** Body chunks have at most this size before base64. */
+  static final int CHUNK = 32 << 10;
+
+  /** A stream that holds less than this is never blamed for the memory of all. */
+  private static final long MODEST = 256 << 10;
+
+  private final AgentSession session;
+  private final String id;
+  private final AgentLimits limits;
+  private final AtomicLong totalQueued;
+  private final ArrayDeque<ByteBuffer> body = new ArrayDeque<>();
+  private AgentResponse head;
+  private InputStream packed;
+  private long queued;
+  private boolean ended;
+  private boolean closed;
+  private IOException failure;
+  private Runnable onRoom;
+  private long progress = System.nanoTime();
+  private long received = System.nanoTime();
+  private long taken = System.nanoTime();
+
+  AgentStream(AgentSession session, String id, AgentLimits limits, AtomicLong totalQueued) {
+    this.session = session;
+    this.id = id;
+    this.limits = limits;
+    this.totalQueued = totalQueued;
+  }
+
+  String id() {
+    return id;
+  }
+
+  /**
+   * Waits for the response to begin.
+   *
+   * @param patience how long, counted from the last piece of the request's body that was sent
+   * @throws AgentErrorException if the agent could not carry out the request
+   * @throws AgentGoneException if the connection broke
+   * @throws StreamAbortedException if someone aborted the stream
+   */
+  public synchronized AgentResponse head(Duration patience)
+      throws IOException, TimeoutException, InterruptedException {
+    while (head == null) {
+      if (failure != null) {
+        throw failure;
+      }
+      if (ended) {
+        throw new AgentErrorException("the agent ended the response before it began");
+      }
+      long left = patience.toNanos() - (System.nanoTime() - progress);
+      if (left <= 0) {
+        throw new TimeoutException("no response within " + patience.toSeconds() + " s");
+      }
+      TimeUnit.NANOSECONDS.timedWait(this, left);
+    }
+    return head;
+  }
+
+  /**
+   * Takes the next piece of the response's body, waiting for it without limit.
+   *
+   * @return bytes that nothing else holds, or null at the end
+   * @throws IOException as for {@link #head}
+   */
+  public ByteBuffer take() throws IOException, InterruptedException {
+    Runnable resume;
+    ByteBuffer piece;
+    synchronized (this) {
+      while (body.isEmpty()) {
+        if (packed != null) {
+          return unpack();
+        }
+        if (failure != null) {
+          throw failure;
+        }
+        if (ended) {
+          return null;
+        }
+        wait();
+      }
+      piece = body.remove();
+      queued -= piece.remaining();
+      totalQueued.addAndGet(-piece.remaining());
+      taken = System.nanoTime();
+      resume = full() ? null : takeOnRoom();
+    }
+    if (resume != null) {
+      resume.run();
+    }
+    return piece;
+  }
+
+  /** Whether {@link #take} would answer without waiting. */
+  public synchronized boolean ready() {
+    return !body.isEmpty() || packed != null || failure != null || ended;
+  }
+
+  private ByteBuffer unpack() throws IOException {
+    byte[] piece = new byte[CHUNK];
+    int length;
+    try {
+      length = packed.readNBytes(piece, 0, piece.length);
+    } catch (IOException e) {
+      throw new AgentErrorException("the agent sent a broken compressed body");
+    }
+    if (length == 0) {
+      packed = null;
+      return null;
+    }
+    return ByteBuffer.wrap(piece, 0, length);
+  }
+
+  /**
+   * Sends the request's body to its end, as fast as the agent's connection takes it. Returns early
+   * if the response is complete or the stream was aborted: nobody wants the rest then.
+   *
+   * @throws IOException only if the source fails; the stream has been aborted then
+   */
+  public void sendBody(InputStream source) throws IOException, InterruptedException {
+    byte[] buffer = new byte[CHUNK];
+    while (!over()) {
+      int length;
+      try {
+        length = source.read(buffer);
+      } catch (IOException e) {
+        abort("the request's body broke off");
+        throw e;
+      }
+      boolean sent =
+          length < 0
+              ? session.sendBodyEnd(id)
+              : length == 0 || session.sendBodyChunk(id, ByteBuffer.wrap(buffer, 0, length));
+      if (!sent || length < 0) {
+        return;
+      }
+      synchronized (this) {
+        progress = System.nanoTime();
+      }
+    }
+  }
+
+  private synchronized boolean over() {
+    return ended || failure != null || closed;
+  }
+
+  /** Gives the stream up: the agent is told to cancel, and whoever waits here gets the reason. */
+  public void abort(String reason) {
+    fail(new StreamAbortedException(reason), true);
+  }
+
+  /** Ends the stream; tells the agent to cancel if it is not done. */
+  @Override
+  public void close() {
+    fail(new StreamAbortedException("closed"), true);
+  }
+
+  /** Ends the stream with a reason, at once: what is queued is forgotten. */
+  void fail(IOException reason, boolean tellAgent) {
+    boolean unfinished;
+    Runnable resume;
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      unfinished = !ended && failure == null;
+      if (!ended || !body.isEmpty() || packed != null) {
+        failure = reason;
+      }
+      totalQueued.addAndGet(-queued);
+      queued = 0;
+      body.clear();
+      packed = null;
+      resume = takeOnRoom();
+      notifyAll();
+    }
+    session.finished(this, unfinished && tellAgent);
+    if (resume != null) {
+      resume.run();
+    }
+  }
+
+  // What follows is called on the connection's reader thread and never waits.
+
+  synchronized void onHead(int status, Headers headers) throws ProtocolException {
+    if (head != null) {
+      throw new ProtocolException("a second response header");
+    }
+    if (status < 200 || status > 599) {
+      throw new ProtocolException("a response with status " + status);
+    }
+    head = new AgentResponse(status, headers);
+    received = System.nanoTime();
+    notifyAll();
+  }
+
+  synchronized void onData(ByteBuffer data) throws ProtocolException {
+    if (head == null) {
+      throw new ProtocolException("a response body before its header");
+    }
+    if (!data.hasRemaining() || closed) {
+      return;
+    }
+    if (body.isEmpty()) {
+      taken = System.nanoTime();
+    }
+    body.add(data);
+    queued += data.remaining();
+    totalQueued.addAndGet(data.remaining());
+    received = System.nanoTime();
+    notifyAll();
+  }
+
+  /** A whole body that is still compressed for the tunnel (protocol 3.4.2). */
+  synchronized void onPacked(byte[] gzip) throws ProtocolException {
+    if (closed) {
+      return;
+    }
+    try {
+      packed = new GZIPInputStream(new ByteArrayInputStream(gzip), 4096);
+    } catch (IOException e) {
+      throw new ProtocolException("a compressed body that is none");
+    }
+    notifyAll();
+  }
+
+  synchronized void onEnd() {
+    ended = true;
+    notifyAll();
+  }
+
+  /** The agent failed the request; what it sent before is still delivered. */
+  synchronized void onError(String text) {
+    if (failure == null) {
+      failure = new AgentErrorException(text.isEmpty() ? "the agent gave no reason" : text);
+      notifyAll();
+    }
+  }
+
+  /**
+   * Remembers what to do as soon as the queue has room again, or the stream ends.
+   *
+   * @return false if it has room
+   */
+  synchronized boolean whenRoom(Runnable resume) {
+    if (closed || !full()) {
+      return false;
+    }
+    onRoom = resume;
+    return true;
+  }
+
+  synchronized boolean full() {
+    return queued > limits.streamQueue()
+        || (queued > MODEST && totalQueued.get() > limits.totalQueue());
+  }
+
+  /** Whether its reader has taken nothing for this long although something waits. */
+  synchronized boolean stalledFor(Duration time) {
+    return !body.isEmpty() && System.nanoTime() - taken > time.toNanos();
+  }
+
+  /** Whether data arrived within this time. */
+  synchronized boolean activeWithin(Duration time) {
+    return System.nanoTime() - received < time.toNanos();
+  }
+
+  private Runnable takeOnRoom() {
+    Runnable resume = onRoom;
+    onRoom = null;
+    return resume;
+  }
+
+  /** The bytes of a buffer as an array that nothing else holds. */
+  static byte[] bytes(ByteBuffer data) {
+    if (data.hasArray()) {
+      int start = data.arrayOffset() + data.position();
+      return Arrays.copyOfRange(data.array(), start, start + data.remaining());
+    }
+    byte[] copy = new byte[data.remaining()];
+    data.get(copy);
+    return copy;
+  }
+}

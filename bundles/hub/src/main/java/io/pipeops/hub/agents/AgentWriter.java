@@ -1,0 +1,203 @@
+package io.pipeops.hub.agents;
+
+import io.pipeops.agent.api.metrics.Metrics;
+import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.IteratingCallback;
+import org.eclipse.jetty.websocket.core.CoreSession;
+import org.eclipse.jetty.websocket.core.Frame;
+import org.eclipse.jetty.websocket.core.OpCode;
+import org.eclipse.jetty.websocket.core.OutgoingEntry;
+
+/**
+ * Decides what is sent to an agent next: control messages first, then request bodies, one message
+ * of each stream in turn. One message is on its way at a time, so a control message waits for at
+ * most one chunk. Memory is bounded: whoever adds to a body waits while its stream, or all of them
+ * together, have used up their share. Safe for all threads.
+ */
+final class AgentWriter {
+  /** Messages that open requests wait while more than this is queued before them. */
+  private static final long CONTROL_SHARE = 1 << 20;
+
+  private static final long CONTROL_LIMIT = 8 << 20;
+  private static final long STREAM_SHARE = 128 << 10;
+  private static final long BULK_SHARE = 2 << 20;
+  private static final long WRITE_LIMIT_MS = TimeUnit.SECONDS.toMillis(30);
+
+  private final Metrics.Counter sent;
+  private final Consumer<Throwable> onFailure;
+  private final ArrayDeque<ByteBuffer> control = new ArrayDeque<>();
+  private final Map<String, Lane> lanes = new HashMap<>();
+  private final ArrayDeque<Lane> turns = new ArrayDeque<>();
+  private final Pump pump = new Pump();
+  private CoreSession socket;
+  private boolean closed;
+  private long controlBytes;
+  private long bulkBytes;
+  private long sentBytes;
+
+  /**
+   * @param sent counts bytes
+   * @param onFailure told once if the socket cannot be written
+   */
+  AgentWriter(Metrics.Counter sent, Consumer<Throwable> onFailure) {
+    this.sent = sent;
+    this.onFailure = onFailure;
+  }
+
+  private static final class Lane {
+    final ArrayDeque<ByteBuffer> messages = new ArrayDeque<>();
+    long bytes;
+    boolean dropped;
+  }
+
+  /** Begins to write. */
+  void open(CoreSession session) {
+    synchronized (this) {
+      socket = session;
+    }
+    pump.iterate();
+  }
+
+  /** Forgets what is queued and refuses all else; wakes whoever waits. */
+  synchronized void close() {
+    closed = true;
+    control.clear();
+    turns.clear();
+    lanes.values().forEach(lane -> lane.dropped = true);
+    lanes.clear();
+    controlBytes = 0;
+    bulkBytes = 0;
+    notifyAll();
+  }
+
+  synchronized long sentBytes() {
+    return sentBytes;
+  }
+
+  /**
+   * Queues a control message without waiting.
+   *
+   * @return false if the writer is closed or far too many wait already
+   */
+  boolean control(ByteBuffer message) {
+    synchronized (this) {
+      if (closed || controlBytes + message.remaining() > CONTROL_LIMIT) {
+        return false;
+      }
+      control.add(message);
+      controlBytes += message.remaining();
+    }
+    pump.iterate();
+    return true;
+  }
+
+  /** Queues the message that opens a request; waits while many others are queued. */
+  void request(ByteBuffer message) throws AgentGoneException, InterruptedException {
+    synchronized (this) {
+      while (!closed && controlBytes > CONTROL_SHARE) {
+        wait();
+      }
+    }
+    if (!control(message)) {
+      throw new AgentGoneException("the agent's connection is gone");
+    }
+  }
+
+  /**
+   * Queues a message of a stream's body; waits for room.
+   *
+   * @return false if the stream was dropped or the connection is gone
+   */
+  boolean bulk(String stream, ByteBuffer message) throws InterruptedException {
+    int size = message.remaining();
+    synchronized (this) {
+      if (closed) {
+        return false;
+      }
+      Lane lane = lanes.computeIfAbsent(stream, key -> new Lane());
+      // A stream may always have one message queued, or a busy neighbour could starve it.
+      while (!lane.dropped
+          && lane.bytes > 0
+          && (lane.bytes + size > STREAM_SHARE || bulkBytes + size > BULK_SHARE)) {
+        wait();
+      }
+      if (lane.dropped) {
+        return false;
+      }
+      if (lane.messages.isEmpty()) {
+        turns.add(lane);
+      }
+      lane.messages.add(message);
+      lane.bytes += size;
+      bulkBytes += size;
+    }
+    pump.iterate();
+    return true;
+  }
+
+  /** Forgets what is queued of a stream, and the stream. */
+  synchronized void drop(String stream) {
+    Lane lane = lanes.remove(stream);
+    if (lane != null) {
+      lane.dropped = true;
+      turns.remove(lane);
+      bulkBytes -= lane.bytes;
+      notifyAll();
+    }
+  }
+
+  private synchronized ByteBuffer next() {
+    if (socket == null || closed) {
+      return null;
+    }
+    ByteBuffer message = control.poll();
+    if (message != null) {
+      controlBytes -= message.remaining();
+    } else {
+      Lane lane = turns.poll();
+      if (lane == null) {
+        return null;
+      }
+      message = lane.messages.remove();
+      lane.bytes -= message.remaining();
+      bulkBytes -= message.remaining();
+      if (!lane.messages.isEmpty()) {
+        turns.add(lane);
+      }
+    }
+    sentBytes += message.remaining();
+    sent.add(message.remaining());
+    notifyAll();
+    return message;
+  }
+
+  /** Sends one message after the other, on whichever thread brought or finished one. */
+  private final class Pump extends IteratingCallback {
+    @Override
+    protected Action process() {
+      ByteBuffer message = next();
+      if (message == null) {
+        return Action.IDLE;
+      }
+      Frame frame = new Frame(OpCode.TEXT, true, message);
+      socket.sendFrame(
+          new OutgoingEntry.Builder(frame, Callback.from(this::succeeded, this::failed))
+              .batch(false)
+              .messageTimeout(WRITE_LIMIT_MS)
+              .build());
+      return Action.SCHEDULED;
+    }
+
+    @Override
+    protected void onCompleteFailure(Throwable cause) {
+      AgentWriter.this.close();
+      onFailure.accept(cause);
+    }
+  }
+}
