@@ -1,24 +1,32 @@
 package io.pipeops.agent.kubernetes;
 
+import io.pipeops.agent.api.kubernetes.ApiCalls;
 import io.pipeops.agent.api.kubernetes.ApiServer;
+import io.pipeops.agent.api.metrics.Metrics;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Base64;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.ServiceRegistration;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.ConfigurationPolicy;
 import org.osgi.service.component.annotations.Deactivate;
+import org.osgi.service.component.annotations.Reference;
 import org.osgi.service.metatype.annotations.Designate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Finds the cluster's API server and publishes it. That reads a few files, so it is done at once;
- * only if there is no usable place yet does it look again every ten seconds.
+ * Finds the cluster's API server and publishes it, together with the one client for the agent's own
+ * small calls. That reads a few files, so it is done at once; only if there is no usable place yet
+ * does it look again every ten seconds.
  */
 @Component(
     service = ClusterAccess.class,
@@ -35,23 +43,27 @@ public final class ClusterAccess {
   private final KubernetesConfig config;
   private final Path podFolder;
   private final Map<String, String> environment;
-  private ServiceRegistration<ApiServer> registration;
+  private final Metrics metrics;
+  private final List<ServiceRegistration<?>> registrations = new ArrayList<>();
   private LocatedApiServer server;
+  private ApiClient client;
   private String problem = "";
   private boolean closed;
 
   @Activate
-  public ClusterAccess(BundleContext context, KubernetesConfig config) {
-    this(context, config, InPod.FOLDER, System.getenv());
+  public ClusterAccess(BundleContext context, KubernetesConfig config, @Reference Metrics metrics) {
+    this(context, config, metrics, InPod.FOLDER, System.getenv());
   }
 
   ClusterAccess(
       BundleContext context,
       KubernetesConfig config,
+      Metrics metrics,
       Path podFolder,
       Map<String, String> environment) {
     this.context = context;
     this.config = config;
+    this.metrics = metrics;
     this.podFolder = podFolder;
     this.environment = environment;
     if (!locate()) {
@@ -61,21 +73,52 @@ public final class ClusterAccess {
 
   @Deactivate
   void close() {
-    ServiceRegistration<ApiServer> published;
+    List<ServiceRegistration<?>> published;
+    ApiClient open;
     synchronized (this) {
       closed = true;
-      published = registration;
-      registration = null;
+      published = List.copyOf(registrations);
+      registrations.clear();
+      open = client;
       notifyAll();
     }
-    if (published != null) {
-      published.unregister();
+    published.forEach(ServiceRegistration::unregister);
+    if (open != null) {
+      open.close();
     }
   }
 
   /** The API server; empty while no usable place is known. */
   synchronized Optional<LocatedApiServer> server() {
     return Optional.ofNullable(server);
+  }
+
+  /** The client for calls with the agent's own credentials; there as long as the server is. */
+  synchronized Optional<ApiClient> client() {
+    return Optional.ofNullable(client);
+  }
+
+  /** Waits until there is a client; empty if there is none within the limit. */
+  synchronized Optional<ApiClient> awaitClient(Duration limit) throws InterruptedException {
+    long end = System.nanoTime() + limit.toNanos();
+    while (client == null && !closed && end - System.nanoTime() > 0) {
+      TimeUnit.NANOSECONDS.timedWait(this, end - System.nanoTime());
+    }
+    return closed ? Optional.empty() : client();
+  }
+
+  /**
+   * Asks whether a token may create namespaces, which is what makes it useful to the control plane
+   * (protocol 9.4). A token is judged alone, without the agent's client certificate.
+   */
+  boolean mayManage(String token, Duration limit) throws java.io.IOException, InterruptedException {
+    LocatedApiServer place = server().orElseThrow(() -> new AccessException(problem()));
+    if (place.keys() == null) {
+      return TokenReview.mayManage(client().orElseThrow(), token, limit);
+    }
+    try (ApiClient alone = new ApiClient(place, true, metrics)) {
+      return TokenReview.mayManage(alone, token, limit);
+    }
   }
 
   /** Why there is no API server, for an operator; empty if there is one. */
@@ -158,18 +201,24 @@ public final class ClusterAccess {
         return;
       }
       server = found;
+      client = new ApiClient(found, false, metrics);
       problem = "";
+      notifyAll();
     }
     log.info(
         "Kubernetes API server={} namespace={} domain={}",
         found.base(),
         found.namespace(),
         found.clusterDomain());
-    ServiceRegistration<ApiServer> published =
-        context.registerService(ApiServer.class, found, null);
+    publish(ApiServer.class, found);
+    publish(ApiCalls.class, client);
+  }
+
+  private <T> void publish(Class<T> type, T service) {
+    ServiceRegistration<T> published = context.registerService(type, service, null);
     synchronized (this) {
       if (!closed) {
-        registration = published;
+        registrations.add(published);
         return;
       }
     }

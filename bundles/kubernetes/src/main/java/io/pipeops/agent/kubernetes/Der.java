@@ -38,7 +38,8 @@ final class Der {
   }
 
   void skip(int tag) {
-    at += header(tag);
+    int length = header(tag);
+    at += length;
   }
 
   byte[] content(int tag) {
