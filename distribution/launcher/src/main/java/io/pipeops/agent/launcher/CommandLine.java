@@ -59,6 +59,15 @@ final class CommandLine {
     command(root, "hub", "Run a self-hosted control plane and gateway.", true);
     command(root, "sandbox", "Run agent, hub and an embedded Kubernetes API in one process.", true);
     command(root, "validate", "Check settings and feature files without starting anything.", true);
+    root.subcommands()
+        .get("validate")
+        .getCommandSpec()
+        .addOption(
+            OptionSpec.builder("--program")
+                .paramLabel("NAME")
+                .type(Program.class)
+                .description("Whose settings to check: agent (default), hub or sandbox")
+                .build());
     CommandSpec features =
         command(
             root,
@@ -86,6 +95,7 @@ final class CommandLine {
     command(root, "version", "Print version, commit and Java run time.", false);
     picocli.CommandLine line = new picocli.CommandLine(root);
     line.setUsageHelpAutoWidth(true);
+    line.setCaseInsensitiveEnumValuesAllowed(true);
     return line;
   }
 

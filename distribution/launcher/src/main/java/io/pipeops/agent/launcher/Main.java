@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -102,6 +103,7 @@ public final class Main {
         switch (command.commandSpec().name()) {
           case "hub" -> Program.HUB;
           case "sandbox" -> Program.SANDBOX;
+          case "validate" -> command.matchedOptionValue("--program", Program.AGENT);
           default -> Program.AGENT;
         };
     String mode =
@@ -112,14 +114,37 @@ public final class Main {
     Path settings = config.map(Path::of).or(() -> defaultSettings(env)).orElse(null);
     String features = command.matchedOptionValue("--features-dir", null);
     String runDir = command.matchedOptionValue("--run-dir", null);
+    Path run = runDir == null ? temporary() : privateFolder(Path.of(runDir).toAbsolutePath());
+    List<String> flags = new ArrayList<>();
+    if (program == Program.SANDBOX) {
+      flags.addAll(sandbox(run));
+    }
+    flags.addAll(CommandLine.flags(command));
     return new Options(
         homePath,
         program,
         mode,
         settings,
         features == null ? homePath.resolve("features") : Path.of(features).toAbsolutePath(),
-        runDir == null ? temporary() : privateFolder(Path.of(runDir).toAbsolutePath()),
-        CommandLine.flags(command));
+        run,
+        flags);
+  }
+
+  /** What joins agent, hub and embedded cluster when all of them are in one process. */
+  private static List<String> sandbox(Path runDir) {
+    Path state = runDir.resolve("hub");
+    Path kubeconfig = runDir.resolve("embedded.kubeconfig");
+    return List.of(
+        "features.sandbox.enabled=true",
+        "sandbox.kubeconfig_file=" + kubeconfig,
+        "hub.state_dir=" + state,
+        "link.url=https://127.0.0.1:8443",
+        "link.token_file=" + state.resolve("agent.token"),
+        "link.tls_ca_file=" + state.resolve("ca.crt"),
+        "link.cluster_name=sandbox",
+        "kubernetes.kubeconfig=" + kubeconfig,
+        "tunnel.agent_credentials=true",
+        "http.host=127.0.0.1");
   }
 
   /** Where the existing agent looks, and then where the chart mounts its file. */

@@ -1,0 +1,260 @@
+package io.pipeops.agent.itests;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.cert.CertificateFactory;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManagerFactory;
+import org.snakeyaml.engine.v2.api.Load;
+import org.snakeyaml.engine.v2.api.LoadSettings;
+
+/**
+ * A hub and an agent as two processes of the distribution. The cluster is the one of {@code
+ * TEST_KUBECONFIG}, or the embedded Kubernetes API that the hub's process then runs.
+ */
+final class Spine implements AutoCloseable {
+  static final ObjectMapper JSON = new ObjectMapper();
+  static final Duration START = Duration.ofSeconds(60);
+
+  final Path dir;
+  final Path settings;
+  final Map<String, String> values = new LinkedHashMap<>();
+  private final boolean embedded;
+  private Program hub;
+  private Program agent;
+  private HttpClient client;
+
+  private Spine(Path dir, boolean embedded) {
+    this.dir = dir;
+    this.embedded = embedded;
+    this.settings = dir.resolve("settings.yaml");
+  }
+
+  /** Both processes on the embedded Kubernetes API, registered and ready. */
+  static Spine embedded(Path dir) throws Exception {
+    Spine spine = new Spine(dir, true);
+    spine.startHub();
+    spine.startAgent();
+    spine.awaitReady();
+    return spine;
+  }
+
+  /** Both processes on a real cluster. */
+  static Spine onCluster(Path dir, Path kubeconfig) throws Exception {
+    Spine spine = new Spine(dir, false);
+    spine.values.put("kubernetes.kubeconfig", kubeconfig.toString());
+    spine.startHub();
+    spine.startAgent();
+    spine.awaitReady();
+    return spine;
+  }
+
+  /** Nothing runs yet: for tests of a start in another order. */
+  static Spine prepared(Path dir) {
+    return new Spine(dir, true);
+  }
+
+  void startHub() throws IOException {
+    startHub("0");
+  }
+
+  void startHub(String port) throws IOException {
+    Path run = dir.resolve("hub-run/hub.address");
+    Files.deleteIfExists(run);
+    hub =
+        Program.start(
+            dir,
+            "hub",
+            Map.of(),
+            "--set",
+            "hub.port=" + port,
+            "--set",
+            "hub.state_dir=" + dir.resolve("hub"),
+            "--set",
+            "http.port=0",
+            "--set",
+            "http.host=127.0.0.1",
+            "--set",
+            "features.sandbox.enabled=" + embedded,
+            "--set",
+            "sandbox.kubeconfig_file=" + dir.resolve("embedded.kubeconfig"));
+    String address = hub.address("hub.address");
+    Await.until("tokens of the hub", START, () -> Files.exists(dir.resolve("hub/agent.token")));
+    values.putIfAbsent("link.url", address);
+    if (embedded) {
+      Await.until(
+          "the embedded cluster", START, () -> Files.exists(dir.resolve("embedded.kubeconfig")));
+      values.put("kubernetes.kubeconfig", dir.resolve("embedded.kubeconfig").toString());
+    }
+  }
+
+  void startAgent(String... arguments) throws IOException {
+    values.putIfAbsent("link.token_file", dir.resolve("hub/agent.token").toString());
+    values.putIfAbsent("link.tls_ca_file", dir.resolve("hub/ca.crt").toString());
+    values.putIfAbsent("link.cluster_name", "itest");
+    values.putIfAbsent("tunnel.agent_credentials", "true");
+    values.putIfAbsent("http.port", "0");
+    values.putIfAbsent("http.host", "127.0.0.1");
+    writeSettings();
+    Files.deleteIfExists(dir.resolve("run-run/http.address"));
+    String[] all = new String[arguments.length + 2];
+    all[0] = "--config";
+    all[1] = settings.toString();
+    System.arraycopy(arguments, 0, all, 2, arguments.length);
+    agent = Program.start(dir, "run", Map.of(), all);
+    agent.address("http.address");
+  }
+
+  /** Writes the settings file anew, whole, as a mounted ConfigMap would change. */
+  void writeSettings() throws IOException {
+    StringBuilder yaml = new StringBuilder();
+    values.forEach((k, v) -> yaml.append(k).append(": \"").append(v).append("\"\n"));
+    Path next = Files.writeString(dir.resolve("settings.next"), yaml);
+    Files.move(next, settings, java.nio.file.StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  void awaitReady() {
+    Await.until("agent ready: " + agent.log(), START, () -> local("/ready").statusCode() == 200);
+  }
+
+  Program hub() {
+    return hub;
+  }
+
+  Program agent() {
+    return agent;
+  }
+
+  String hubAddress() {
+    return hub.address("hub.address");
+  }
+
+  String admin() throws IOException {
+    return Files.readString(dir.resolve("hub/admin.token")).strip();
+  }
+
+  HttpClient client() throws IOException, GeneralSecurityException {
+    if (client == null) {
+      client =
+          HttpClient.newBuilder()
+              .version(HttpClient.Version.HTTP_1_1)
+              .sslContext(trust(dir.resolve("hub/ca.crt")))
+              .connectTimeout(Duration.ofSeconds(10))
+              .build();
+    }
+    return client;
+  }
+
+  /** The agent's local HTTP port. */
+  HttpResponse<String> local(String path) throws Exception {
+    return client()
+        .send(
+            HttpRequest.newBuilder(URI.create(agent.address("http.address") + path))
+                .timeout(Duration.ofSeconds(10))
+                .build(),
+            BodyHandlers.ofString());
+  }
+
+  /** The hub's REST API as its administrator. */
+  JsonNode rest(String method, String path, String body) throws Exception {
+    HttpResponse<String> response =
+        client()
+            .send(
+                HttpRequest.newBuilder(URI.create(hubAddress() + path))
+                    .timeout(Duration.ofSeconds(10))
+                    .header("Authorization", "Bearer " + admin())
+                    .header("Content-Type", "application/json")
+                    .method(method, HttpRequest.BodyPublishers.ofString(body))
+                    .build(),
+                BodyHandlers.ofString());
+    if (response.statusCode() >= 300) {
+      throw new IOException(method + " " + path + ": " + response.statusCode() + " " + response.body());
+    }
+    return JSON.readTree(response.body());
+  }
+
+  String clusterId() throws Exception {
+    JsonNode answer = rest("GET", "/api/v1/clusters", "");
+    JsonNode list = answer.isArray() ? answer : answer.path("items");
+    return list.get(0).path("id").asText();
+  }
+
+  /** A kubeconfig through the tunnel, written into the test's folder. */
+  Path kubeconfig() throws Exception {
+    Path file = dir.resolve("kubeconfig");
+    if (!Files.exists(file)) {
+      HttpResponse<String> response =
+          client()
+              .send(
+                  HttpRequest.newBuilder(
+                          URI.create(
+                              hubAddress() + "/api/v1/clusters/" + clusterId() + "/kubeconfig"))
+                      .header("Authorization", "Bearer " + admin())
+                      .header("Content-Type", "application/json")
+                      .POST(HttpRequest.BodyPublishers.ofString("{}"))
+                      .build(),
+                  BodyHandlers.ofString());
+      Files.writeString(file, response.body());
+    }
+    return file;
+  }
+
+  /** A request to the cluster's API through hub and agent. */
+  HttpRequest.Builder api(String path) throws Exception {
+    Map<?, ?> config =
+        (Map<?, ?>)
+            new Load(LoadSettings.builder().build()).loadFromString(Files.readString(kubeconfig()));
+    String server = (String) first(config, "clusters", "cluster").get("server");
+    String token = (String) first(config, "users", "user").get("token");
+    return HttpRequest.newBuilder(URI.create(server + path))
+        .timeout(Duration.ofSeconds(30))
+        .header("Authorization", "Bearer " + token);
+  }
+
+  private static Map<?, ?> first(Map<?, ?> config, String list, String item) {
+    return (Map<?, ?>) ((Map<?, ?>) ((java.util.List<?>) config.get(list)).get(0)).get(item);
+  }
+
+  HttpResponse<String> get(String path) throws Exception {
+    return client().send(api(path).build(), BodyHandlers.ofString());
+  }
+
+  static SSLContext trust(Path ca) throws IOException, GeneralSecurityException {
+    KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
+    store.load(null, null);
+    try (InputStream in = Files.newInputStream(ca)) {
+      store.setCertificateEntry(
+          "ca", CertificateFactory.getInstance("X.509").generateCertificate(in));
+    }
+    TrustManagerFactory factory =
+        TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+    factory.init(store);
+    SSLContext context = SSLContext.getInstance("TLS");
+    context.init(null, factory.getTrustManagers(), null);
+    return context;
+  }
+
+  @Override
+  public void close() {
+    if (agent != null) {
+      agent.close();
+    }
+    if (hub != null) {
+      hub.close();
+    }
+  }
+}
