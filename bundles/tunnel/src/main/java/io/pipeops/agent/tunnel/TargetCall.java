@@ -1,0 +1,213 @@
+package io.pipeops.agent.tunnel;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.NoRouteToHostException;
+import java.net.SocketTimeoutException;
+import java.net.URI;
+import java.net.UnknownHostException;
+import java.nio.channels.AsynchronousCloseException;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.UnresolvedAddressException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import javax.net.ssl.SSLException;
+import org.eclipse.jetty.client.HttpClient;
+import org.eclipse.jetty.client.Request;
+import org.eclipse.jetty.client.Response;
+import org.eclipse.jetty.client.transport.HttpConversation;
+import org.eclipse.jetty.client.transport.HttpRequest;
+import org.eclipse.jetty.http.HttpStatus;
+import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.io.EofException;
+
+/**
+ * One exchange with a target. The client's threads only note what happened and wake the stream's
+ * thread, which does everything else.
+ */
+final class TargetCall {
+  private static final int MAX_TEXT = 200;
+
+  private final Gate gate;
+  private final Route route;
+  private final HttpRequest request;
+  private volatile Response response;
+  private volatile Content.Source source;
+  private volatile Throwable failure;
+  private volatile boolean complete;
+  private volatile boolean demanded;
+
+  TargetCall(HttpClient client, Route route, Gate gate) {
+    this.gate = gate;
+    this.route = route;
+    this.request = new VerbatimRequest(client, route);
+    // The connection's own idle limit is for the pool; here the stream keeps the time.
+    request.idleTimeout(0, TimeUnit.MILLISECONDS);
+    request.followRedirects(false);
+    request.onResponseContentSource(this::answered);
+  }
+
+  Request request() {
+    return request;
+  }
+
+  void start() {
+    request.send(
+        result -> {
+          if (result.isFailed()) {
+            failure = result.getFailure();
+          }
+          complete = true;
+          gate.signal();
+        });
+  }
+
+  private void answered(Response answer, Content.Source content) {
+    response = answer;
+    source = content;
+    gate.signal();
+  }
+
+  /** Whether status and headers are there. */
+  boolean answered() {
+    return source != null;
+  }
+
+  Response response() {
+    return response;
+  }
+
+  /** What is there of the body now; null if nothing is, and then a signal will come. */
+  Content.Chunk read() {
+    if (demanded) {
+      return null;
+    }
+    Content.Chunk chunk = source.read();
+    if (chunk == null) {
+      demanded = true;
+      source.demand(
+          () -> {
+            demanded = false;
+            gate.signal();
+          });
+    }
+    return chunk;
+  }
+
+  /** Whether it failed; a demand for more is then never met. */
+  boolean broken() {
+    return complete && failure != null;
+  }
+
+  /** Whether it failed before any answer came. */
+  boolean failedEarly() {
+    return complete && source == null;
+  }
+
+  /**
+   * Whether a connection from the pool died under a request that may be made again: the target
+   * closed it while it was idle, and the request met the close on its way.
+   */
+  boolean stale() {
+    Throwable cause = failure;
+    return failedEarly()
+        && (cause instanceof EOFException
+            || cause instanceof ClosedChannelException
+            || (cause instanceof IOException
+                && !(cause instanceof ConnectException)
+                && String.valueOf(cause.getMessage()).contains("onnection reset")));
+  }
+
+  /**
+   * Breaks the exchange and its connection off, wherever it is. Nothing happens once it is over.
+   */
+  void abort(String why) {
+    if (!complete) {
+      request.abort(new IOException(why));
+    }
+  }
+
+  Failure failure() {
+    return failure == null
+        ? new Failure(Failure.Reason.BROKEN, route.what() + ": no answer")
+        : failure(failure);
+  }
+
+  /** Turns what the client reports into what the peer is told. */
+  Failure failure(Throwable cause) {
+    Failure.Reason reason = Failure.Reason.BROKEN;
+    String text;
+    if (cause instanceof NoRouteToHostException) {
+      reason = Failure.Reason.UNREACHABLE;
+      text = "no route to host";
+    } else if (cause instanceof ConnectException) {
+      reason = Failure.Reason.UNREACHABLE;
+      text = "connection refused";
+    } else if (cause instanceof UnknownHostException
+        || cause instanceof UnresolvedAddressException) {
+      reason = Failure.Reason.UNREACHABLE;
+      text = "no such host " + route.origin().getHost();
+    } else if (cause instanceof SocketTimeoutException || cause instanceof TimeoutException) {
+      reason = Failure.Reason.TIMEOUT;
+      text = "connection timed out";
+    } else if (cause instanceof SSLException) {
+      reason = Failure.Reason.UNREACHABLE;
+      text = "TLS: " + line(cause.getMessage());
+    } else if (cause instanceof EofException
+        || cause instanceof EOFException
+        || cause instanceof AsynchronousCloseException
+        || cause instanceof ClosedChannelException) {
+      text = "connection closed by the target";
+    } else {
+      text = line(cause.getMessage() == null ? cause.toString() : cause.getMessage());
+    }
+    return new Failure(reason, route.what() + ": " + text);
+  }
+
+  /** Text of unknown origin, cut to one harmless line. */
+  static String line(String text) {
+    if (text == null) {
+      return "unknown";
+    }
+    StringBuilder out = new StringBuilder();
+    for (int i = 0; i < text.length() && out.length() < MAX_TEXT; i++) {
+      char c = text.charAt(i);
+      out.append(c < ' ' || c == 0x7F ? ' ' : c);
+    }
+    return out.toString();
+  }
+
+  /**
+   * A request whose target goes out exactly as given. The client's own request would parse it as a
+   * URI, in which a path such as {@code //name/x} has an authority.
+   */
+  private static final class VerbatimRequest extends HttpRequest {
+    private final Route route;
+
+    VerbatimRequest(HttpClient client, Route route) {
+      super(client, new HttpConversation(), route.origin());
+      this.route = route;
+    }
+
+    @Override
+    public String getPath() {
+      return route.path();
+    }
+
+    @Override
+    public String getQuery() {
+      return route.query();
+    }
+
+    @Override
+    public URI getURI() {
+      return route.origin();
+    }
+  }
+
+  /** Whether an answer says that the connection now speaks something else, which was not asked. */
+  boolean switched() {
+    return response.getStatus() == HttpStatus.SWITCHING_PROTOCOLS_101;
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * Control-plane streams to the cluster API or to services, and back (protocol 3).
+ *
+ * <ul>
+ *   <li>{@code TunnelFeature} is the component: it registers the handler, and drains.
+ *   <li>{@code RequestHandler} takes messages on the link's reader thread and opens streams.
+ *   <li>{@code HttpStream} is one request: a virtual thread that runs straight through it.
+ *   <li>{@code Gate} is where that thread waits, and where cancel, loss and drain reach it.
+ *   <li>{@code Route}, {@code Paths} and {@code HeaderRules} decide what may go where.
+ *   <li>{@code StreamedBody} is the way in, {@code Answer} the way out.
+ * </ul>
+ */
+package io.pipeops.agent.tunnel;
