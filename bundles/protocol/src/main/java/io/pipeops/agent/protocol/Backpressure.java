@@ -1,7 +1,6 @@
 package io.pipeops.agent.protocol;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.JsonParser;
 import io.pipeops.agent.api.link.JsonText;
 import java.io.IOException;
 
@@ -19,7 +18,17 @@ public record Backpressure(String requestId, String reason) implements Payload {
    * @throws ProtocolException if it is not a JSON object
    */
   public static Backpressure parse(JsonText payload) throws ProtocolException {
-    return new Reader().read(payload);
+    String requestId = "";
+    String reason = "";
+    JsonFields in = new JsonFields(payload, TYPE);
+    while (in.next()) {
+      switch (in.name()) {
+        case "request_id" -> requestId = in.text();
+        case "reason" -> reason = in.text();
+        default -> {}
+      }
+    }
+    return new Backpressure(requestId, reason);
   }
 
   @Override
@@ -33,24 +42,5 @@ public record Backpressure(String requestId, String reason) implements Payload {
     Json.putPresent(json, "request_id", requestId);
     Json.putPresent(json, "reason", reason);
     json.writeEndObject();
-  }
-
-  private static final class Reader implements Json.FieldReader {
-    private String requestId = "";
-    private String reason = "";
-
-    Backpressure read(JsonText payload) throws ProtocolException {
-      Json.fields(payload, TYPE, this);
-      return new Backpressure(requestId, reason);
-    }
-
-    @Override
-    public void field(String name, JsonParser value) throws IOException {
-      switch (name) {
-        case "request_id" -> requestId = Json.text(value);
-        case "reason" -> reason = Json.text(value);
-        default -> {}
-      }
-    }
   }
 }

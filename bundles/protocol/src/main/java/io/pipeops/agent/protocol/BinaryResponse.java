@@ -3,6 +3,7 @@ package io.pipeops.agent.protocol;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.util.ByteArrayBuilder;
+import io.pipeops.agent.api.link.JsonText;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -33,10 +34,7 @@ public record BinaryResponse(String requestId, int status, Headers headers, Byte
     if (in.remaining() < 8) {
       throw new ProtocolException(WHAT + ": too short");
     }
-    int status = in.getInt();
-    if (status < 100 || status > 999) {
-      throw new ProtocolException(WHAT + ": no valid status");
-    }
+    int status = ProxyResponse.checkedStatus(in.getInt(), WHAT);
     int length = in.getInt();
     if (length < 0 || length > in.remaining()) {
       throw new ProtocolException(WHAT + ": header length beyond the message");
@@ -48,20 +46,14 @@ public record BinaryResponse(String requestId, int status, Headers headers, Byte
 
   private static Headers headers(byte[] text) throws ProtocolException {
     return Json.with(
-        text,
-        0,
-        text.length,
+        new JsonText(text, 0, text.length),
         WHAT,
         json -> {
-          JsonToken token = json.nextToken();
+          JsonToken token = json.currentToken();
           if (token != JsonToken.START_OBJECT && token != JsonToken.VALUE_NULL) {
             throw new ProtocolException(WHAT + ": headers are not a JSON object");
           }
-          Headers headers = Headers.read(json);
-          if (json.nextToken() != null) {
-            throw new ProtocolException(WHAT + ": something follows the headers' JSON");
-          }
-          return headers;
+          return Headers.read(json);
         });
   }
 

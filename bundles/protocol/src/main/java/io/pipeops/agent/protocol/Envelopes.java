@@ -1,8 +1,6 @@
 package io.pipeops.agent.protocol;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.util.ByteArrayBuilder;
 import io.pipeops.agent.api.link.JsonText;
 import io.pipeops.agent.api.link.Message;
@@ -30,54 +28,39 @@ public final class Envelopes {
     if (length > MAX_MESSAGE) {
       throw new ProtocolException(WHAT + ": longer than " + MAX_MESSAGE + " bytes");
     }
-    return Json.with(buffer, offset, length, WHAT, json -> read(json, buffer, offset));
-  }
-
-  private static Message read(JsonParser json, byte[] buffer, int offset) throws IOException {
-    if (json.nextToken() != JsonToken.START_OBJECT) {
-      throw new ProtocolException(WHAT + ": not a JSON object");
-    }
-    String type = null;
+    String type = "";
     String requestId = "";
     JsonText payload = JsonText.NONE;
-    for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
-      JsonToken token = json.nextToken();
-      switch (name) {
-        case "type" -> type = string(json, token, "type");
-        case "request_id" ->
-            requestId = token == JsonToken.VALUE_NULL ? "" : string(json, token, "request_id");
-        case "payload" -> payload = payload(json, token, buffer, offset);
-        default -> json.skipChildren();
+    JsonFields in = new JsonFields(buffer, offset, length, WHAT);
+    while (in.next()) {
+      switch (in.name()) {
+        case "type" -> type = string(in);
+        case "request_id" -> requestId = in.isNull() ? "" : string(in);
+        case "payload" -> payload = payload(in);
+        default -> {}
       }
     }
-    if (json.nextToken() != null) {
-      throw new ProtocolException(WHAT + ": something follows the JSON object");
-    }
-    if (type == null || type.isEmpty()) {
-      throw new ProtocolException(WHAT + ": no type");
+    if (type.isEmpty()) {
+      throw new ProtocolException(WHAT + (length == 0 ? ": empty" : ": no type"));
     }
     return new Message(type, requestId, payload);
   }
 
-  private static String string(JsonParser json, JsonToken token, String name) throws IOException {
-    if (token != JsonToken.VALUE_STRING) {
-      throw new ProtocolException(WHAT + ": " + name + " is not a string");
+  private static String string(JsonFields in) throws ProtocolException {
+    if (!in.isText()) {
+      throw new ProtocolException(WHAT + ": " + in.name() + " is not a string");
     }
-    return Json.whole(json.getText());
+    return in.text();
   }
 
-  private static JsonText payload(JsonParser json, JsonToken token, byte[] buffer, int offset)
-      throws IOException {
-    if (token == JsonToken.VALUE_NULL) {
+  private static JsonText payload(JsonFields in) throws ProtocolException {
+    if (in.isNull()) {
       return JsonText.NONE;
     }
-    if (token != JsonToken.START_OBJECT) {
+    if (!in.isObject()) {
       throw new ProtocolException(WHAT + ": payload is not an object");
     }
-    int start = (int) json.currentTokenLocation().getByteOffset();
-    json.skipChildren();
-    int end = (int) json.currentLocation().getByteOffset();
-    return new JsonText(buffer, offset + start, end - start);
+    return in.json();
   }
 
   /**
@@ -91,6 +74,12 @@ public final class Envelopes {
 
   /** As {@link #write(String, Payload)} under another type name, for synonyms of one message. */
   public static ByteBuffer write(String type, String requestId, Payload payload) {
+    ByteBuffer data = DataWriter.write(type, requestId, payload);
+    return data != null ? data : writeAny(type, requestId, payload);
+  }
+
+  /** The general way, for any payload. */
+  static ByteBuffer writeAny(String type, String requestId, Payload payload) {
     ByteArrayBuilder out = new ByteArrayBuilder(512);
     try (JsonGenerator json = Json.FACTORY.createGenerator(out)) {
       json.writeStartObject();

@@ -1,7 +1,6 @@
 package io.pipeops.agent.protocol;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.JsonParser;
 import io.pipeops.agent.api.link.JsonText;
 import java.io.IOException;
 
@@ -18,7 +17,15 @@ public record ErrorMessage(String error) implements Payload {
    * @throws ProtocolException if it is not a JSON object
    */
   public static ErrorMessage parse(JsonText payload) throws ProtocolException {
-    return new Reader().read(payload);
+    String error = "";
+    JsonFields in = new JsonFields(payload, TYPE);
+    while (in.next()) {
+      switch (in.name()) {
+        case "error" -> error = in.text();
+        default -> {}
+      }
+    }
+    return new ErrorMessage(error);
   }
 
   @Override
@@ -31,22 +38,5 @@ public record ErrorMessage(String error) implements Payload {
     json.writeStartObject();
     Json.put(json, "error", error);
     json.writeEndObject();
-  }
-
-  private static final class Reader implements Json.FieldReader {
-    private String error = "";
-
-    ErrorMessage read(JsonText payload) throws ProtocolException {
-      Json.fields(payload, TYPE, this);
-      return new ErrorMessage(error);
-    }
-
-    @Override
-    public void field(String name, JsonParser value) throws IOException {
-      switch (name) {
-        case "error" -> error = Json.text(value);
-        default -> {}
-      }
-    }
   }
 }

@@ -35,14 +35,14 @@ final class FieldMap {
     return Collections.unmodifiableMap(object);
   }
 
-  /** An object's string fields; others are left out. */
+  /** An object's fields as strings: numbers and booleans as their text, the rest is left out. */
   Map<String, String> strings(String name) {
     Map<String, String> strings = new LinkedHashMap<>();
     if (rest.remove(name) instanceof Map<?, ?> map) {
       map.forEach(
           (key, value) -> {
-            if (value instanceof String text) {
-              strings.put(String.valueOf(key), text);
+            if (value instanceof String || value instanceof Number || value instanceof Boolean) {
+              strings.put(String.valueOf(key), value.toString());
             }
           });
     }

@@ -1,7 +1,6 @@
 package io.pipeops.agent.protocol;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.JsonParser;
 import io.pipeops.agent.api.link.JsonText;
 import java.io.IOException;
 
@@ -19,7 +18,15 @@ public record HeartbeatAck(String receivedAt) implements Payload {
    * @throws ProtocolException if it is not a JSON object
    */
   public static HeartbeatAck parse(JsonText payload) throws ProtocolException {
-    return new Reader().read(payload);
+    String receivedAt = "";
+    JsonFields in = new JsonFields(payload, TYPE);
+    while (in.next()) {
+      switch (in.name()) {
+        case "received_at" -> receivedAt = in.text();
+        default -> {}
+      }
+    }
+    return new HeartbeatAck(receivedAt);
   }
 
   @Override
@@ -32,22 +39,5 @@ public record HeartbeatAck(String receivedAt) implements Payload {
     json.writeStartObject();
     Json.putPresent(json, "received_at", receivedAt);
     json.writeEndObject();
-  }
-
-  private static final class Reader implements Json.FieldReader {
-    private String receivedAt = "";
-
-    HeartbeatAck read(JsonText payload) throws ProtocolException {
-      Json.fields(payload, TYPE, this);
-      return new HeartbeatAck(receivedAt);
-    }
-
-    @Override
-    public void field(String name, JsonParser value) throws IOException {
-      switch (name) {
-        case "received_at" -> receivedAt = Json.text(value);
-        default -> {}
-      }
-    }
   }
 }

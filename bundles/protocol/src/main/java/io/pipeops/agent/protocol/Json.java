@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import com.fasterxml.jackson.core.util.JsonRecyclerPools;
 import io.pipeops.agent.api.link.JsonText;
 import java.io.IOException;
@@ -18,7 +19,7 @@ import java.util.Map;
 /** Reading and writing of JSON values with the limits and the leniency that the protocol asks. */
 final class Json {
   /** Deeper nesting is refused; no message of the protocol comes near it. */
-  static final int MAX_DEPTH = 100;
+  static final int MAX_DEPTH = 256;
 
   /** The parser keeps names for reuse, so their length bounds its memory. */
   static final int MAX_NAME = 1024;
@@ -48,28 +49,6 @@ final class Json {
 
   private Json() {}
 
-  /** Calls the reader for each field of a payload. Missing text counts as an empty object. */
-  static void fields(JsonText text, String what, FieldReader reader) throws ProtocolException {
-    if (text.isEmpty()) {
-      return;
-    }
-    with(
-        text.bytes(),
-        text.offset(),
-        text.length(),
-        what,
-        json -> {
-          if (json.nextToken() != JsonToken.START_OBJECT) {
-            throw new ProtocolException(what + ": not a JSON object");
-          }
-          fields(json, reader);
-          if (json.nextToken() != null) {
-            throw new ProtocolException(what + ": something follows the JSON object");
-          }
-          return null;
-        });
-  }
-
   /**
    * Calls the reader for each field; the parser stands on the object's start and ends on its end.
    */
@@ -81,13 +60,19 @@ final class Json {
     }
   }
 
-  /** Runs a parser over UTF-8 text and turns all its complaints into one kind of exception. */
-  static <T> T with(byte[] bytes, int offset, int length, String what, Reader<T> reader)
-      throws ProtocolException {
-    Utf8.check(bytes, offset, length, what);
-    try (JsonParser json = FACTORY.createParser(bytes, offset, length)) {
+  /** Runs a parser over one value and turns all complaints into one kind of exception. */
+  static <T> T with(JsonText text, String what, Reader<T> reader) throws ProtocolException {
+    Utf8.check(text.bytes(), text.offset(), text.length(), what);
+    try (JsonParser json = FACTORY.createParser(text.bytes(), text.offset(), text.length())) {
       try {
-        return reader.read(json);
+        if (json.nextToken() == null) {
+          throw new ProtocolException(what + ": no JSON");
+        }
+        T read = reader.read(json);
+        if (json.nextToken() != null) {
+          throw new ProtocolException(what + ": something follows the JSON value");
+        }
+        return read;
       } catch (JsonProcessingException e) {
         // Its text may quote the message, and so a secret: the position has to do.
         throw new ProtocolException(
@@ -103,31 +88,6 @@ final class Json {
   /** A string; empty for any other type. */
   static String text(JsonParser json) throws IOException {
     return json.currentToken() == JsonToken.VALUE_STRING ? whole(json.getText()) : "";
-  }
-
-  /** JSON {@code true}; false for anything else. */
-  static boolean bool(JsonParser json) {
-    return json.currentToken() == JsonToken.VALUE_TRUE;
-  }
-
-  /** A number cut to a whole one; the default for other types and numbers out of range. */
-  static long number(JsonParser json, long otherwise) throws IOException {
-    JsonToken token = json.currentToken();
-    if (token == JsonToken.VALUE_NUMBER_INT) {
-      JsonParser.NumberType type = json.getNumberType();
-      return type == JsonParser.NumberType.BIG_INTEGER ? otherwise : json.getLongValue();
-    }
-    if (token == JsonToken.VALUE_NUMBER_FLOAT) {
-      double value = json.getDoubleValue();
-      return Math.abs(value) < 1L << 53 ? (long) value : otherwise;
-    }
-    return otherwise;
-  }
-
-  /** As {@link #number}, for a value that must fit an int; 0 if it does not. */
-  static int integer(JsonParser json) throws IOException {
-    long value = number(json, 0);
-    return value == (int) value ? (int) value : 0;
   }
 
   /** Any value: strings, numbers, booleans, null, maps and lists. */
@@ -159,11 +119,24 @@ final class Json {
     return map;
   }
 
-  /** A whole payload as a map. */
+  /**
+   * A whole payload as a map; missing text counts as an empty object.
+   *
+   * @throws ProtocolException if it is not one JSON object
+   */
   static Map<String, Object> object(JsonText text, String what) throws ProtocolException {
-    Map<String, Object> map = new LinkedHashMap<>();
-    fields(text, what, (name, value) -> map.put(name, value(value)));
-    return map;
+    if (text.isEmpty()) {
+      return Map.of();
+    }
+    return with(
+        text,
+        what,
+        json -> {
+          if (json.currentToken() != JsonToken.START_OBJECT) {
+            throw new ProtocolException(what + ": not a JSON object");
+          }
+          return object(json);
+        });
   }
 
   /** Writes a string field. */
@@ -251,6 +224,13 @@ final class Json {
       }
     }
     return text;
+  }
+
+  /** The text as a JSON string in quotes. */
+  static String quote(String text) {
+    StringBuilder out = new StringBuilder(text.length() + 16).append('"');
+    JsonStringEncoder.getInstance().quoteAsString(whole(text), out);
+    return out.append('"').toString();
   }
 
   /** A peer's text made fit for one line of a log: no control characters, not too long. */

@@ -1,7 +1,6 @@
 package io.pipeops.agent.protocol;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.JsonParser;
 import io.pipeops.agent.api.link.JsonText;
 import java.io.IOException;
 
@@ -19,7 +18,15 @@ public record Pong(String timestamp) implements Payload {
    * @throws ProtocolException if it is not a JSON object
    */
   public static Pong parse(JsonText payload) throws ProtocolException {
-    return new Reader().read(payload);
+    String timestamp = "";
+    JsonFields in = new JsonFields(payload, TYPE);
+    while (in.next()) {
+      switch (in.name()) {
+        case "timestamp" -> timestamp = in.text();
+        default -> {}
+      }
+    }
+    return new Pong(timestamp);
   }
 
   @Override
@@ -32,22 +39,5 @@ public record Pong(String timestamp) implements Payload {
     json.writeStartObject();
     Json.put(json, "timestamp", timestamp);
     json.writeEndObject();
-  }
-
-  private static final class Reader implements Json.FieldReader {
-    private String timestamp = "";
-
-    Pong read(JsonText payload) throws ProtocolException {
-      Json.fields(payload, TYPE, this);
-      return new Pong(timestamp);
-    }
-
-    @Override
-    public void field(String name, JsonParser value) throws IOException {
-      switch (name) {
-        case "timestamp" -> timestamp = Json.text(value);
-        default -> {}
-      }
-    }
   }
 }

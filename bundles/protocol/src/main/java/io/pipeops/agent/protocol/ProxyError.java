@@ -1,7 +1,6 @@
 package io.pipeops.agent.protocol;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.JsonParser;
 import io.pipeops.agent.api.link.JsonText;
 import java.io.IOException;
 
@@ -24,7 +23,17 @@ public record ProxyError(String error, String requestId) implements Payload {
    * @throws ProtocolException if it is not a JSON object
    */
   public static ProxyError parse(JsonText payload) throws ProtocolException {
-    return new Reader().read(payload);
+    String error = "";
+    String requestId = "";
+    JsonFields in = new JsonFields(payload, TYPE);
+    while (in.next()) {
+      switch (in.name()) {
+        case "error" -> error = in.text();
+        case "request_id" -> requestId = in.text();
+        default -> {}
+      }
+    }
+    return new ProxyError(error, requestId);
   }
 
   @Override
@@ -38,24 +47,5 @@ public record ProxyError(String error, String requestId) implements Payload {
     Json.put(json, "error", error);
     Json.putPresent(json, "request_id", requestId);
     json.writeEndObject();
-  }
-
-  private static final class Reader implements Json.FieldReader {
-    private String error = "";
-    private String requestId = "";
-
-    ProxyError read(JsonText payload) throws ProtocolException {
-      Json.fields(payload, TYPE, this);
-      return new ProxyError(error, requestId);
-    }
-
-    @Override
-    public void field(String name, JsonParser value) throws IOException {
-      switch (name) {
-        case "error" -> error = Json.text(value);
-        case "request_id" -> requestId = Json.text(value);
-        default -> {}
-      }
-    }
   }
 }

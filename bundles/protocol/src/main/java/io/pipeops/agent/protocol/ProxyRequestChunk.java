@@ -1,7 +1,6 @@
 package io.pipeops.agent.protocol;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.JsonParser;
 import io.pipeops.agent.api.link.JsonText;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -22,7 +21,23 @@ public record ProxyRequestChunk(ByteBuffer data) implements Payload {
    * @throws ProtocolException if it is not a JSON object or has no valid data
    */
   public static ProxyRequestChunk parse(JsonText payload) throws ProtocolException {
-    return new Reader().read(payload);
+    ByteBuffer data = null;
+    ByteBuffer chunk = null;
+    JsonFields in = new JsonFields(payload, TYPE);
+    while (in.next()) {
+      switch (in.name()) {
+        case "data" -> data = in.base64();
+        case "chunk" -> chunk = in.base64();
+        default -> {}
+      }
+    }
+    if (data == null) {
+      data = chunk;
+    }
+    if (data == null) {
+      throw new ProtocolException(TYPE + ": neither data nor chunk");
+    }
+    return new ProxyRequestChunk(data);
   }
 
   @Override
@@ -35,30 +50,5 @@ public record ProxyRequestChunk(ByteBuffer data) implements Payload {
     json.writeStartObject();
     Base64Text.put(json, "data", data);
     json.writeEndObject();
-  }
-
-  private static final class Reader implements Json.FieldReader {
-    private ByteBuffer data;
-    private ByteBuffer chunk;
-
-    ProxyRequestChunk read(JsonText payload) throws ProtocolException {
-      Json.fields(payload, TYPE, this);
-      if (data == null) {
-        data = chunk;
-      }
-      if (data == null) {
-        throw new ProtocolException(TYPE + ": neither data nor chunk");
-      }
-      return new ProxyRequestChunk(data);
-    }
-
-    @Override
-    public void field(String name, JsonParser value) throws IOException {
-      switch (name) {
-        case "data" -> data = Base64Text.read(value, TYPE + ": data");
-        case "chunk" -> chunk = Base64Text.read(value, TYPE + ": chunk");
-        default -> {}
-      }
-    }
   }
 }

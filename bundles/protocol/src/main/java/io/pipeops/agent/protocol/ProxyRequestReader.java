@@ -6,22 +6,19 @@ import io.pipeops.agent.api.link.JsonText;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
+import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
-import java.time.format.DateTimeParseException;
-import java.util.Base64;
 
 /** Reads one {@link ProxyRequest}. */
-final class ProxyRequestReader implements Json.FieldReader {
+final class ProxyRequestReader {
   private static final Duration MAX_TIMEOUT = Duration.ofDays(365);
 
   private final JsonText payload;
   private final String what;
   private final ProxyRequestBuilder request = new ProxyRequestBuilder();
-  private String inlineText = "";
-  private ByteBuffer inlineJson;
+  private JsonFields body;
   private String bodyEncoding = "";
   private boolean streaming;
   private boolean webSocket;
@@ -33,122 +30,100 @@ final class ProxyRequestReader implements Json.FieldReader {
   }
 
   ProxyRequest read() throws ProtocolException {
-    Json.fields(payload, what, this);
+    JsonFields in = new JsonFields(payload, what);
+    while (in.next()) {
+      field(in);
+    }
     return request
         .useStreaming(streaming)
         .isWebSocket(webSocket)
         .useZeroCopy(zeroCopy)
-        .body(body())
+        .body(inlineBody())
         .build();
   }
 
-  @Override
-  public void field(String name, JsonParser value) throws IOException {
-    switch (name) {
-      case "method" -> request.method(Json.text(value));
-      case "path" -> request.path(Json.text(value));
-      case "query" -> request.query(Json.text(value));
-      case "headers" -> request.headers(Headers.read(value));
-      case "scheme" -> request.scheme(Json.text(value));
-      case "namespace" -> request.namespace(Json.text(value));
-      case "service_name" -> request.serviceName(Json.text(value));
-      case "service_port" -> request.servicePort(Json.integer(value));
-      case "body" -> inline(value);
-      case "body_encoding" -> bodyEncoding = Json.text(value);
-      case "body_binary" -> request.bodyBinary(Json.bool(value));
-      case "body_size" -> request.bodySize(Math.max(-1, Json.number(value, -1)));
-      case "use_streaming", "streaming" -> streaming |= Json.bool(value);
-      case "supports_response_streaming" -> request.supportsResponseStreaming(Json.bool(value));
-      case "supports_streaming" -> request.supportsStreaming(Json.bool(value));
-      case "deadline" -> request.deadline(instant(Json.text(value)));
-      case "timeout" -> request.timeout(timeout(value));
-      case "rate_limit_bps" -> request.rateLimitBps(Math.max(0, Json.number(value, 0)));
-      case "is_websocket", "isWebSocket" -> webSocket |= Json.bool(value);
-      case "use_zero_copy", "useZeroCopy" -> zeroCopy |= Json.bool(value);
-      case "head_data", "headData" -> headData(value);
-      case "protocol" -> request.protocol(Json.text(value));
-      case "cluster_id" -> request.clusterId(Json.text(value));
-      case "cluster_uuid" -> request.clusterUuid(Json.text(value));
-      case "agent_id" -> request.agentId(Json.text(value));
+  private void field(JsonFields in) throws ProtocolException {
+    switch (in.name()) {
+      case "method" -> request.method(in.text());
+      case "path" -> request.path(in.text());
+      case "query" -> request.query(in.text());
+      case "headers" -> request.headers(in.headers());
+      case "scheme" -> request.scheme(in.text());
+      case "namespace" -> request.namespace(in.text());
+      case "service_name" -> request.serviceName(in.text());
+      case "service_port" -> request.servicePort(in.integer());
+      case "body" -> body = in.keep(); // its encoding may come later
+      case "body_encoding" -> bodyEncoding = in.text();
+      case "body_binary" -> request.bodyBinary(in.bool());
+      case "body_size" -> request.bodySize(Math.max(-1, in.number(-1)));
+      case "use_streaming", "streaming" -> streaming |= in.bool();
+      case "supports_response_streaming" -> request.supportsResponseStreaming(in.bool());
+      case "supports_streaming" -> request.supportsStreaming(in.bool());
+      case "deadline" -> request.deadline(instant(in.text()));
+      case "timeout" -> request.timeout(timeout(in));
+      case "rate_limit_bps" -> request.rateLimitBps(Math.max(0, in.number(0)));
+      case "is_websocket", "isWebSocket" -> webSocket |= in.bool();
+      case "use_zero_copy", "useZeroCopy" -> zeroCopy |= in.bool();
+      case "head_data", "headData" -> request.headData(headData(in));
+      case "protocol" -> request.protocol(in.text());
+      case "cluster_id" -> request.clusterId(in.text());
+      case "cluster_uuid" -> request.clusterUuid(in.text());
+      case "agent_id" -> request.agentId(in.text());
       default -> {}
     }
   }
 
-  /** Remembers the body (protocol 3.2.2), because its encoding may come later. */
-  private void inline(JsonParser value) throws IOException {
-    inlineText = "";
-    inlineJson = null;
-    if (value.currentToken() == JsonToken.VALUE_STRING) {
-      inlineText = value.getText();
-    } else if (value.currentToken().isStructStart()) {
-      int start = (int) value.currentTokenLocation().getByteOffset();
-      value.skipChildren();
-      int end = (int) value.currentLocation().getByteOffset();
-      inlineJson = ByteBuffer.wrap(payload.bytes(), payload.offset() + start, end - start).slice();
-    }
-  }
-
-  private ByteBuffer body() throws ProtocolException {
-    if (inlineJson != null) {
-      return inlineJson;
-    }
-    if (inlineText.isEmpty()) {
+  /** The body by the table of protocol 3.2.2; null if there is none. */
+  private ByteBuffer inlineBody() throws ProtocolException {
+    if (body == null) {
       return null;
     }
-    if (!bodyEncoding.equalsIgnoreCase("base64")) {
-      return ByteBuffer.wrap(Json.whole(inlineText).getBytes(StandardCharsets.UTF_8));
+    if (body.isObject() || body.isArray()) {
+      JsonText json = body.json();
+      return ByteBuffer.wrap(json.bytes(), json.offset(), json.length()).slice();
     }
-    try {
-      return ByteBuffer.wrap(Base64.getDecoder().decode(inlineText));
-    } catch (IllegalArgumentException e) {
-      throw new ProtocolException(what + ": body is not valid base64");
-    }
+    ByteBuffer bytes = bodyEncoding.equalsIgnoreCase("base64") ? body.base64() : body.utf8();
+    return bytes == null || !bytes.hasRemaining() ? null : bytes;
   }
 
   private static Instant instant(String text) {
     try {
-      return OffsetDateTime.parse(text).toInstant();
-    } catch (DateTimeParseException e) {
+      return text.isEmpty() ? null : OffsetDateTime.parse(text).toInstant();
+    } catch (DateTimeException e) {
       return null;
     }
   }
 
-  private static Duration timeout(JsonParser value) throws IOException {
+  private static Duration timeout(JsonFields in) {
     Duration timeout = Duration.ZERO;
-    if (value.currentToken().isNumeric()) {
-      double millis = value.getDoubleValue();
-      if (millis > 0) {
-        timeout = Duration.ofNanos((long) Math.min(millis * 1e6, MAX_TIMEOUT.toNanos()));
-      }
-    } else {
-      timeout = GoDuration.tryParse(Json.text(value)).orElse(timeout);
+    if (in.isText()) {
+      timeout = GoDuration.tryParse(in.text()).orElse(Duration.ZERO);
+    } else if (in.real() > 0) {
+      timeout = Duration.ofNanos((long) Math.min(in.real() * 1e6, MAX_TIMEOUT.toNanos()));
     }
     return timeout.isPositive() ? timeout : null;
   }
 
-  private void headData(JsonParser value) throws IOException {
-    if (value.currentToken() == JsonToken.VALUE_STRING) {
-      String text = Json.text(value);
-      request.headData(ByteBuffer.wrap(decodeOrRaw(text)));
-    } else if (value.currentToken() == JsonToken.START_ARRAY) {
-      ByteArrayOutputStream out = new ByteArrayOutputStream();
-      for (JsonToken item = value.nextToken();
-          item != JsonToken.END_ARRAY;
-          item = value.nextToken()) {
-        if (item.isNumeric()) {
-          out.write((int) Json.number(value, 0));
-        }
-        value.skipChildren();
-      }
-      request.headData(ByteBuffer.wrap(out.toByteArray()));
+  /** Base64 if it decodes, else the text itself, or a list of byte numbers. */
+  private ByteBuffer headData(JsonFields in) throws ProtocolException {
+    if (in.isArray()) {
+      return Json.with(in.json(), what + ": head_data", ProxyRequestReader::byteNumbers);
+    }
+    try {
+      return in.base64();
+    } catch (ProtocolException e) {
+      return in.utf8();
     }
   }
 
-  private static byte[] decodeOrRaw(String text) {
-    try {
-      return Base64.getDecoder().decode(text);
-    } catch (IllegalArgumentException e) {
-      return text.getBytes(StandardCharsets.UTF_8);
+  private static ByteBuffer byteNumbers(JsonParser json) throws IOException {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    for (JsonToken item = json.nextToken(); item != JsonToken.END_ARRAY; item = json.nextToken()) {
+      if (item == JsonToken.VALUE_NUMBER_INT) {
+        out.write(json.getNumberType() == JsonParser.NumberType.INT ? json.getIntValue() : 0);
+      }
+      json.skipChildren();
     }
+    return ByteBuffer.wrap(out.toByteArray());
   }
 }

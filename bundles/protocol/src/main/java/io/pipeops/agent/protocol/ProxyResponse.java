@@ -1,8 +1,6 @@
 package io.pipeops.agent.protocol;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonToken;
 import io.pipeops.agent.api.link.JsonText;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -67,13 +65,25 @@ public record ProxyResponse(int status, Headers headers, ByteBuffer body, String
    * @throws ProtocolException if it is not a JSON object, has no HTTP status or a broken body
    */
   public static ProxyResponse parse(JsonText payload) throws ProtocolException {
-    Reader reader = new Reader(TYPE);
-    Json.fields(payload, TYPE, reader);
+    int status = 0;
+    Headers headers = Headers.EMPTY;
+    ByteBuffer body = null;
+    String encoding = "";
+    JsonFields in = new JsonFields(payload, TYPE);
+    while (in.next()) {
+      switch (in.name()) {
+        case "status" -> status = in.integer();
+        case "headers" -> headers = in.headers();
+        case "body" -> body = in.base64();
+        case "encoding" -> encoding = in.text();
+        default -> {}
+      }
+    }
     return new ProxyResponse(
-        reader.checkedStatus(),
-        reader.headers,
-        reader.body,
-        reader.encoding.isEmpty() ? BASE64 : reader.encoding);
+        checkedStatus(status, TYPE),
+        headers,
+        body == null ? Base64Text.EMPTY : body,
+        encoding.isEmpty() ? BASE64 : encoding);
   }
 
   @Override
@@ -92,6 +102,13 @@ public record ProxyResponse(int status, Headers headers, ByteBuffer body, String
     json.writeEndObject();
   }
 
+  static int checkedStatus(int status, String what) throws ProtocolException {
+    if (status < 100 || status > 999) {
+      throw new ProtocolException(what + ": no valid status");
+    }
+    return status;
+  }
+
   static void writeHead(JsonGenerator json, int status, Headers headers) throws IOException {
     json.writeNumberField("status", status);
     json.writeFieldName("headers");
@@ -99,40 +116,6 @@ public record ProxyResponse(int status, Headers headers, ByteBuffer body, String
       json.writeNull();
     } else {
       headers.write(json);
-    }
-  }
-
-  static final class Reader implements Json.FieldReader {
-    private final String what;
-    private int status;
-    Headers headers = Headers.EMPTY;
-    private ByteBuffer body = Base64Text.EMPTY;
-    private String encoding = "";
-
-    Reader(String what) {
-      this.what = what;
-    }
-
-    int checkedStatus() throws ProtocolException {
-      if (status < 100 || status > 999) {
-        throw new ProtocolException(what + ": no valid status");
-      }
-      return status;
-    }
-
-    @Override
-    public void field(String name, JsonParser value) throws IOException {
-      switch (name) {
-        case "status" -> status = Json.integer(value);
-        case "headers" -> headers = Headers.read(value);
-        case "body" -> {
-          if (value.currentToken() == JsonToken.VALUE_STRING) {
-            body = Base64Text.read(value, what + ": body");
-          }
-        }
-        case "encoding" -> encoding = Json.text(value);
-        default -> {}
-      }
     }
   }
 }

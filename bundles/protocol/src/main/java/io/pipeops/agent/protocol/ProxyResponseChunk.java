@@ -1,7 +1,6 @@
 package io.pipeops.agent.protocol;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.JsonParser;
 import io.pipeops.agent.api.link.JsonText;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -22,7 +21,18 @@ public record ProxyResponseChunk(ByteBuffer data) implements Payload {
    * @throws ProtocolException if it is not a JSON object or has no valid data
    */
   public static ProxyResponseChunk parse(JsonText payload) throws ProtocolException {
-    return new Reader().read(payload);
+    ByteBuffer data = null;
+    JsonFields in = new JsonFields(payload, TYPE);
+    while (in.next()) {
+      switch (in.name()) {
+        case "data" -> data = in.base64();
+        default -> {}
+      }
+    }
+    if (data == null) {
+      throw new ProtocolException(TYPE + ": no data");
+    }
+    return new ProxyResponseChunk(data);
   }
 
   @Override
@@ -37,25 +47,5 @@ public record ProxyResponseChunk(ByteBuffer data) implements Payload {
     json.writeStringField("encoding", "base64");
     json.writeNumberField("size", data.remaining());
     json.writeEndObject();
-  }
-
-  private static final class Reader implements Json.FieldReader {
-    private ByteBuffer data;
-
-    ProxyResponseChunk read(JsonText payload) throws ProtocolException {
-      Json.fields(payload, TYPE, this);
-      if (data == null) {
-        throw new ProtocolException(TYPE + ": no data");
-      }
-      return new ProxyResponseChunk(data);
-    }
-
-    @Override
-    public void field(String name, JsonParser value) throws IOException {
-      switch (name) {
-        case "data" -> data = Base64Text.read(value, TYPE + ": data");
-        default -> {}
-      }
-    }
   }
 }

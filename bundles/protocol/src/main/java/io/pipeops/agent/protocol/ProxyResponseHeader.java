@@ -14,9 +14,17 @@ public record ProxyResponseHeader(int status, Headers headers) implements Payloa
    * @throws ProtocolException if it is not a JSON object or has no HTTP status
    */
   public static ProxyResponseHeader parse(JsonText payload) throws ProtocolException {
-    ProxyResponse.Reader reader = new ProxyResponse.Reader(TYPE);
-    Json.fields(payload, TYPE, reader);
-    return new ProxyResponseHeader(reader.checkedStatus(), reader.headers);
+    int status = 0;
+    Headers headers = Headers.EMPTY;
+    JsonFields in = new JsonFields(payload, TYPE);
+    while (in.next()) {
+      switch (in.name()) {
+        case "status" -> status = in.integer();
+        case "headers" -> headers = in.headers();
+        default -> {}
+      }
+    }
+    return new ProxyResponseHeader(ProxyResponse.checkedStatus(status, TYPE), headers);
   }
 
   @Override

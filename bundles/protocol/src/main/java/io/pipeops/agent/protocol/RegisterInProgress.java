@@ -1,7 +1,6 @@
 package io.pipeops.agent.protocol;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.JsonParser;
 import io.pipeops.agent.api.link.JsonText;
 import java.io.IOException;
 
@@ -15,7 +14,15 @@ public record RegisterInProgress(String message) implements Payload {
    * @throws ProtocolException if it is not a JSON object
    */
   public static RegisterInProgress parse(JsonText payload) throws ProtocolException {
-    return new Reader().read(payload);
+    String message = "";
+    JsonFields in = new JsonFields(payload, TYPE);
+    while (in.next()) {
+      switch (in.name()) {
+        case "message" -> message = in.text();
+        default -> {}
+      }
+    }
+    return new RegisterInProgress(message);
   }
 
   @Override
@@ -28,22 +35,5 @@ public record RegisterInProgress(String message) implements Payload {
     json.writeStartObject();
     Json.putPresent(json, "message", message);
     json.writeEndObject();
-  }
-
-  private static final class Reader implements Json.FieldReader {
-    private String message = "";
-
-    RegisterInProgress read(JsonText payload) throws ProtocolException {
-      Json.fields(payload, TYPE, this);
-      return new RegisterInProgress(message);
-    }
-
-    @Override
-    public void field(String name, JsonParser value) throws IOException {
-      switch (name) {
-        case "message" -> message = Json.text(value);
-        default -> {}
-      }
-    }
   }
 }

@@ -1,7 +1,6 @@
 package io.pipeops.agent.protocol;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.JsonParser;
 import io.pipeops.agent.api.link.JsonText;
 import java.io.IOException;
 
@@ -33,7 +32,23 @@ public record TcpTunnelClose(
    * @throws ProtocolException if it is not a JSON object
    */
   public static TcpTunnelClose parse(JsonText payload) throws ProtocolException {
-    return new Reader().read(payload);
+    String reason = "";
+    long bytesSent = -1;
+    long bytesReceived = -1;
+    long durationMs = -1;
+    String error = "";
+    JsonFields in = new JsonFields(payload, TYPE);
+    while (in.next()) {
+      switch (in.name()) {
+        case "reason" -> reason = in.text();
+        case "bytes_sent" -> bytesSent = in.number(-1);
+        case "bytes_received" -> bytesReceived = in.number(-1);
+        case "duration_ms" -> durationMs = in.number(-1);
+        case "error" -> error = in.text();
+        default -> {}
+      }
+    }
+    return new TcpTunnelClose(reason, bytesSent, bytesReceived, durationMs, error);
   }
 
   @Override
@@ -56,30 +71,5 @@ public record TcpTunnelClose(
     }
     Json.putPresent(json, "error", error);
     json.writeEndObject();
-  }
-
-  private static final class Reader implements Json.FieldReader {
-    private String reason = "";
-    private long bytesSent;
-    private long bytesReceived;
-    private long durationMs;
-    private String error = "";
-
-    TcpTunnelClose read(JsonText payload) throws ProtocolException {
-      Json.fields(payload, TYPE, this);
-      return new TcpTunnelClose(reason, bytesSent, bytesReceived, durationMs, error);
-    }
-
-    @Override
-    public void field(String name, JsonParser value) throws IOException {
-      switch (name) {
-        case "reason" -> reason = Json.text(value);
-        case "bytes_sent" -> bytesSent = Json.number(value, -1);
-        case "bytes_received" -> bytesReceived = Json.number(value, -1);
-        case "duration_ms" -> durationMs = Json.number(value, -1);
-        case "error" -> error = Json.text(value);
-        default -> {}
-      }
-    }
   }
 }

@@ -1,7 +1,6 @@
 package io.pipeops.agent.protocol;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.JsonParser;
 import io.pipeops.agent.api.link.JsonText;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -25,7 +24,20 @@ public record TcpTunnelData(ByteBuffer data, String direction) implements Payloa
    * @throws ProtocolException if it is not a JSON object or has no valid data
    */
   public static TcpTunnelData parse(JsonText payload) throws ProtocolException {
-    return new Reader().read(payload);
+    ByteBuffer data = null;
+    String direction = "";
+    JsonFields in = new JsonFields(payload, TYPE);
+    while (in.next()) {
+      switch (in.name()) {
+        case "data" -> data = in.base64();
+        case "direction" -> direction = in.text();
+        default -> {}
+      }
+    }
+    if (data == null) {
+      throw new ProtocolException(TYPE + ": no data");
+    }
+    return new TcpTunnelData(data, direction);
   }
 
   @Override
@@ -39,27 +51,5 @@ public record TcpTunnelData(ByteBuffer data, String direction) implements Payloa
     Base64Text.put(json, "data", data);
     Json.putPresent(json, "direction", direction);
     json.writeEndObject();
-  }
-
-  private static final class Reader implements Json.FieldReader {
-    private ByteBuffer data;
-    private String direction = "";
-
-    TcpTunnelData read(JsonText payload) throws ProtocolException {
-      Json.fields(payload, TYPE, this);
-      if (data == null) {
-        throw new ProtocolException(TYPE + ": no data");
-      }
-      return new TcpTunnelData(data, direction);
-    }
-
-    @Override
-    public void field(String name, JsonParser value) throws IOException {
-      switch (name) {
-        case "data" -> data = Base64Text.read(value, TYPE + ": data");
-        case "direction" -> direction = Json.text(value);
-        default -> {}
-      }
-    }
   }
 }

@@ -1,7 +1,6 @@
 package io.pipeops.agent.protocol;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.JsonParser;
 import io.pipeops.agent.api.link.JsonText;
 import java.io.IOException;
 
@@ -27,7 +26,37 @@ public record TcpTunnelStart(
    * @throws ProtocolException if it is not a JSON object
    */
   public static TcpTunnelStart parse(JsonText payload) throws ProtocolException {
-    return new Reader().read(payload);
+    String tunnelId = "";
+    String gatewayName = "";
+    String gatewayNamespace = "";
+    int gatewayPort = 0;
+    String serviceName = "";
+    String serviceNamespace = "";
+    int servicePort = 0;
+    String clientAddr = "";
+    JsonFields in = new JsonFields(payload, TYPE);
+    while (in.next()) {
+      switch (in.name()) {
+        case "tunnel_id" -> tunnelId = in.text();
+        case "gateway_name" -> gatewayName = in.text();
+        case "gateway_namespace" -> gatewayNamespace = in.text();
+        case "gateway_port" -> gatewayPort = in.integer();
+        case "service_name" -> serviceName = in.text();
+        case "service_namespace" -> serviceNamespace = in.text();
+        case "service_port" -> servicePort = in.integer();
+        case "client_addr" -> clientAddr = in.text();
+        default -> {}
+      }
+    }
+    return new TcpTunnelStart(
+        tunnelId,
+        gatewayName,
+        gatewayNamespace,
+        gatewayPort,
+        serviceName,
+        serviceNamespace,
+        servicePort,
+        clientAddr);
   }
 
   @Override
@@ -47,44 +76,5 @@ public record TcpTunnelStart(
     Json.putPresent(json, "service_port", servicePort);
     Json.putPresent(json, "client_addr", clientAddr);
     json.writeEndObject();
-  }
-
-  private static final class Reader implements Json.FieldReader {
-    private String tunnelId = "";
-    private String gatewayName = "";
-    private String gatewayNamespace = "";
-    private int gatewayPort;
-    private String serviceName = "";
-    private String serviceNamespace = "";
-    private int servicePort;
-    private String clientAddr = "";
-
-    TcpTunnelStart read(JsonText payload) throws ProtocolException {
-      Json.fields(payload, TYPE, this);
-      return new TcpTunnelStart(
-          tunnelId,
-          gatewayName,
-          gatewayNamespace,
-          gatewayPort,
-          serviceName,
-          serviceNamespace,
-          servicePort,
-          clientAddr);
-    }
-
-    @Override
-    public void field(String name, JsonParser value) throws IOException {
-      switch (name) {
-        case "tunnel_id" -> tunnelId = Json.text(value);
-        case "gateway_name" -> gatewayName = Json.text(value);
-        case "gateway_namespace" -> gatewayNamespace = Json.text(value);
-        case "gateway_port" -> gatewayPort = Json.integer(value);
-        case "service_name" -> serviceName = Json.text(value);
-        case "service_namespace" -> serviceNamespace = Json.text(value);
-        case "service_port" -> servicePort = Json.integer(value);
-        case "client_addr" -> clientAddr = Json.text(value);
-        default -> {}
-      }
-    }
   }
 }

@@ -1,7 +1,6 @@
 package io.pipeops.agent.protocol;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.JsonParser;
 import io.pipeops.agent.api.link.JsonText;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -51,7 +50,49 @@ public record UdpTunnelData(
    * @throws ProtocolException if it is not a JSON object or has no valid data
    */
   public static UdpTunnelData parse(JsonText payload) throws ProtocolException {
-    return new Reader().read(payload);
+    String tunnelId = "";
+    ByteBuffer data = null;
+    String clientAddr = "";
+    int clientPort = 0;
+    String direction = "";
+    String gatewayName = "";
+    String gatewayNamespace = "";
+    int gatewayPort = 0;
+    String serviceName = "";
+    String serviceNamespace = "";
+    int servicePort = 0;
+    JsonFields in = new JsonFields(payload, TYPE);
+    while (in.next()) {
+      switch (in.name()) {
+        case "tunnel_id" -> tunnelId = in.text();
+        case "data" -> data = in.base64();
+        case "client_addr" -> clientAddr = in.text();
+        case "client_port" -> clientPort = in.integer();
+        case "direction" -> direction = in.text();
+        case "gateway_name" -> gatewayName = in.text();
+        case "gateway_namespace" -> gatewayNamespace = in.text();
+        case "gateway_port" -> gatewayPort = in.integer();
+        case "service_name" -> serviceName = in.text();
+        case "service_namespace" -> serviceNamespace = in.text();
+        case "service_port" -> servicePort = in.integer();
+        default -> {}
+      }
+    }
+    if (data == null) {
+      throw new ProtocolException(TYPE + ": no data");
+    }
+    return new UdpTunnelData(
+        tunnelId,
+        data,
+        clientAddr,
+        clientPort,
+        direction,
+        gatewayName,
+        gatewayNamespace,
+        gatewayPort,
+        serviceName,
+        serviceNamespace,
+        servicePort);
   }
 
   @Override
@@ -74,56 +115,5 @@ public record UdpTunnelData(
     Json.putPresent(json, "service_namespace", serviceNamespace);
     Json.putPresent(json, "service_port", servicePort);
     json.writeEndObject();
-  }
-
-  private static final class Reader implements Json.FieldReader {
-    private String tunnelId = "";
-    private ByteBuffer data;
-    private String clientAddr = "";
-    private int clientPort;
-    private String direction = "";
-    private String gatewayName = "";
-    private String gatewayNamespace = "";
-    private int gatewayPort;
-    private String serviceName = "";
-    private String serviceNamespace = "";
-    private int servicePort;
-
-    UdpTunnelData read(JsonText payload) throws ProtocolException {
-      Json.fields(payload, TYPE, this);
-      if (data == null) {
-        throw new ProtocolException(TYPE + ": no data");
-      }
-      return new UdpTunnelData(
-          tunnelId,
-          data,
-          clientAddr,
-          clientPort,
-          direction,
-          gatewayName,
-          gatewayNamespace,
-          gatewayPort,
-          serviceName,
-          serviceNamespace,
-          servicePort);
-    }
-
-    @Override
-    public void field(String name, JsonParser value) throws IOException {
-      switch (name) {
-        case "tunnel_id" -> tunnelId = Json.text(value);
-        case "data" -> data = Base64Text.read(value, TYPE + ": data");
-        case "client_addr" -> clientAddr = Json.text(value);
-        case "client_port" -> clientPort = Json.integer(value);
-        case "direction" -> direction = Json.text(value);
-        case "gateway_name" -> gatewayName = Json.text(value);
-        case "gateway_namespace" -> gatewayNamespace = Json.text(value);
-        case "gateway_port" -> gatewayPort = Json.integer(value);
-        case "service_name" -> serviceName = Json.text(value);
-        case "service_namespace" -> serviceNamespace = Json.text(value);
-        case "service_port" -> servicePort = Json.integer(value);
-        default -> {}
-      }
-    }
   }
 }

@@ -1,7 +1,6 @@
 package io.pipeops.agent.protocol;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.JsonParser;
 import io.pipeops.agent.api.link.JsonText;
 import java.io.IOException;
 
@@ -33,7 +32,17 @@ public record WebSocketClose(String streamId, String requestId) implements Paylo
    * @throws ProtocolException if it is not a JSON object
    */
   public static WebSocketClose parse(JsonText payload) throws ProtocolException {
-    return new Reader().read(payload);
+    String streamId = "";
+    String requestId = "";
+    JsonFields in = new JsonFields(payload, TYPE);
+    while (in.next()) {
+      switch (in.name()) {
+        case "stream_id" -> streamId = in.text();
+        case "request_id" -> requestId = in.text();
+        default -> {}
+      }
+    }
+    return new WebSocketClose(streamId, requestId);
   }
 
   @Override
@@ -47,24 +56,5 @@ public record WebSocketClose(String streamId, String requestId) implements Paylo
     Json.putPresent(json, "stream_id", streamId);
     Json.putPresent(json, "request_id", requestId);
     json.writeEndObject();
-  }
-
-  private static final class Reader implements Json.FieldReader {
-    private String streamId = "";
-    private String requestId = "";
-
-    WebSocketClose read(JsonText payload) throws ProtocolException {
-      Json.fields(payload, TYPE, this);
-      return new WebSocketClose(streamId, requestId);
-    }
-
-    @Override
-    public void field(String name, JsonParser value) throws IOException {
-      switch (name) {
-        case "stream_id" -> streamId = Json.text(value);
-        case "request_id" -> requestId = Json.text(value);
-        default -> {}
-      }
-    }
   }
 }

@@ -1,7 +1,6 @@
 package io.pipeops.agent.protocol;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.JsonParser;
 import io.pipeops.agent.api.link.JsonText;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -64,7 +63,24 @@ public record WebSocketData(String requestId, String streamId, ByteBuffer data, 
    * @throws ProtocolException if it is not a JSON object or has no valid data
    */
   public static WebSocketData parse(JsonText payload) throws ProtocolException {
-    return new Reader().read(payload);
+    String requestId = "";
+    String streamId = "";
+    ByteBuffer data = null;
+    int messageType = 0;
+    JsonFields in = new JsonFields(payload, TYPE);
+    while (in.next()) {
+      switch (in.name()) {
+        case "request_id" -> requestId = in.text();
+        case "stream_id" -> streamId = in.text();
+        case "data" -> data = in.base64();
+        case "message_type" -> messageType = in.integer();
+        default -> {}
+      }
+    }
+    if (data == null) {
+      throw new ProtocolException(TYPE + ": no data");
+    }
+    return new WebSocketData(requestId, streamId, data, messageType);
   }
 
   @Override
@@ -80,31 +96,5 @@ public record WebSocketData(String requestId, String streamId, ByteBuffer data, 
     Base64Text.put(json, "data", data);
     Json.putPresent(json, "message_type", messageType);
     json.writeEndObject();
-  }
-
-  private static final class Reader implements Json.FieldReader {
-    private String requestId = "";
-    private String streamId = "";
-    private ByteBuffer data;
-    private int messageType;
-
-    WebSocketData read(JsonText payload) throws ProtocolException {
-      Json.fields(payload, TYPE, this);
-      if (data == null) {
-        throw new ProtocolException(TYPE + ": no data");
-      }
-      return new WebSocketData(requestId, streamId, data, messageType);
-    }
-
-    @Override
-    public void field(String name, JsonParser value) throws IOException {
-      switch (name) {
-        case "request_id" -> requestId = Json.text(value);
-        case "stream_id" -> streamId = Json.text(value);
-        case "data" -> data = Base64Text.read(value, TYPE + ": data");
-        case "message_type" -> messageType = Json.integer(value);
-        default -> {}
-      }
-    }
   }
 }

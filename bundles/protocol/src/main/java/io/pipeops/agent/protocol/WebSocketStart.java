@@ -1,7 +1,6 @@
 package io.pipeops.agent.protocol;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.JsonParser;
 import io.pipeops.agent.api.link.JsonText;
 import java.io.IOException;
 
@@ -29,7 +28,27 @@ public record WebSocketStart(
    * @throws ProtocolException if it is not a JSON object
    */
   public static WebSocketStart parse(JsonText payload) throws ProtocolException {
-    return new Reader().read(payload);
+    String streamId = "";
+    String path = "";
+    String query = "";
+    Headers headers = Headers.EMPTY;
+    String protocol = "";
+    String method = "";
+    String clusterUuid = "";
+    JsonFields in = new JsonFields(payload, TYPE);
+    while (in.next()) {
+      switch (in.name()) {
+        case "stream_id" -> streamId = in.text();
+        case "path" -> path = in.text();
+        case "query" -> query = in.text();
+        case "headers" -> headers = in.headers();
+        case "protocol" -> protocol = in.text();
+        case "method" -> method = in.text();
+        case "cluster_uuid" -> clusterUuid = in.text();
+        default -> {}
+      }
+    }
+    return new WebSocketStart(streamId, path, query, headers, protocol, method, clusterUuid);
   }
 
   @Override
@@ -51,34 +70,5 @@ public record WebSocketStart(
     Json.putPresent(json, "method", method);
     Json.putPresent(json, "cluster_uuid", clusterUuid);
     json.writeEndObject();
-  }
-
-  private static final class Reader implements Json.FieldReader {
-    private String streamId = "";
-    private String path = "";
-    private String query = "";
-    private Headers headers = Headers.EMPTY;
-    private String protocol = "";
-    private String method = "";
-    private String clusterUuid = "";
-
-    WebSocketStart read(JsonText payload) throws ProtocolException {
-      Json.fields(payload, TYPE, this);
-      return new WebSocketStart(streamId, path, query, headers, protocol, method, clusterUuid);
-    }
-
-    @Override
-    public void field(String name, JsonParser value) throws IOException {
-      switch (name) {
-        case "stream_id" -> streamId = Json.text(value);
-        case "path" -> path = Json.text(value);
-        case "query" -> query = Json.text(value);
-        case "headers" -> headers = Headers.read(value);
-        case "protocol" -> protocol = Json.text(value);
-        case "method" -> method = Json.text(value);
-        case "cluster_uuid" -> clusterUuid = Json.text(value);
-        default -> {}
-      }
-    }
   }
 }
