@@ -5,15 +5,15 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.locks.LockSupport;
 
 /** Waits for a condition with a limit; looks at it every 20 ms. */
-final class Await {
+public final class Await {
   private Await() {}
 
-  static void until(String what, Duration limit, Callable<Boolean> condition) {
+  public static void until(String what, Duration limit, Callable<Boolean> condition) {
     value(what, limit, () -> condition.call() ? Boolean.TRUE : null);
   }
 
   /** The first value that is not null. An exception of the condition counts as "not yet". */
-  static <T> T value(String what, Duration limit, Callable<T> condition) {
+  public static <T> T value(String what, Duration limit, Callable<T> condition) {
     long end = System.nanoTime() + limit.toNanos();
     Exception last = null;
     while (true) {

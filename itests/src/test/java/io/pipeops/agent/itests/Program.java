@@ -11,7 +11,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** One process of the assembled distribution, with its log in a file. */
-final class Program implements AutoCloseable {
+public final class Program implements AutoCloseable {
   static final Path IMAGE = Path.of(System.getProperty("agent.image")).toAbsolutePath().normalize();
 
   private final Process process;
@@ -25,7 +25,7 @@ final class Program implements AutoCloseable {
   }
 
   /** Starts {@code bin/pipeops-agent command …} with a run folder and log below {@code dir}. */
-  static Program start(Path dir, String command, Map<String, String> env, String... arguments)
+  public static Program start(Path dir, String command, Map<String, String> env, String... arguments)
       throws IOException {
     Path runDir = dir.resolve(command + "-run");
     Path log = dir.resolve(command + ".log");
@@ -50,7 +50,7 @@ final class Program implements AutoCloseable {
   }
 
   /** What a bundle wrote into the run folder about itself, such as {@code http.address}. */
-  String address(String name) {
+  public String address(String name) {
     return Await.value(
         name + " of " + log + tail(),
         Duration.ofSeconds(60),
@@ -64,15 +64,15 @@ final class Program implements AutoCloseable {
         });
   }
 
-  Process process() {
+  public Process process() {
     return process;
   }
 
-  Path runDir() {
+  public Path runDir() {
     return runDir;
   }
 
-  String log() {
+  public String log() {
     try {
       return Files.exists(log) ? Files.readString(log, StandardCharsets.UTF_8) : "";
     } catch (IOException e) {
@@ -80,7 +80,7 @@ final class Program implements AutoCloseable {
     }
   }
 
-  void awaitLog(String text, Duration limit) {
+  public void awaitLog(String text, Duration limit) {
     Await.until("log of " + log + " says: " + text, limit, () -> log().contains(text));
   }
 
@@ -90,7 +90,7 @@ final class Program implements AutoCloseable {
   }
 
   /** Asks it to stop and returns its exit code. */
-  int stop() throws InterruptedException {
+  public int stop() throws InterruptedException {
     process.destroy();
     if (!process.waitFor(40, TimeUnit.SECONDS)) {
       process.destroyForcibly();

@@ -26,13 +26,13 @@ import org.snakeyaml.engine.v2.api.LoadSettings;
  * A hub and an agent as two processes of the distribution. The cluster is the one of {@code
  * TEST_KUBECONFIG}, or the embedded Kubernetes API that the hub's process then runs.
  */
-final class Spine implements AutoCloseable {
+public final class Spine implements AutoCloseable {
   static final ObjectMapper JSON = new ObjectMapper();
   static final Duration START = Duration.ofSeconds(60);
 
-  final Path dir;
-  final Path settings;
-  final Map<String, String> values = new LinkedHashMap<>();
+  public final Path dir;
+  public final Path settings;
+  public final Map<String, String> values = new LinkedHashMap<>();
   private final boolean embedded;
   private Program hub;
   private Program agent;
@@ -45,7 +45,7 @@ final class Spine implements AutoCloseable {
   }
 
   /** Both processes on the embedded Kubernetes API, registered and ready. */
-  static Spine embedded(Path dir) throws Exception {
+  public static Spine embedded(Path dir) throws Exception {
     Spine spine = new Spine(dir, true);
     spine.startHub();
     spine.startAgent();
@@ -54,7 +54,7 @@ final class Spine implements AutoCloseable {
   }
 
   /** Both processes on a real cluster. */
-  static Spine onCluster(Path dir, Path kubeconfig) throws Exception {
+  public static Spine onCluster(Path dir, Path kubeconfig) throws Exception {
     Spine spine = new Spine(dir, false);
     spine.values.put("kubernetes.kubeconfig", kubeconfig.toString());
     spine.startHub();
@@ -63,16 +63,21 @@ final class Spine implements AutoCloseable {
     return spine;
   }
 
+  /** Nothing runs yet, and the hub's process will have no embedded cluster. */
+  public static Spine withoutCluster(Path dir) {
+    return new Spine(dir, false);
+  }
+
   /** Nothing runs yet: for tests of a start in another order. */
-  static Spine prepared(Path dir) {
+  public static Spine prepared(Path dir) {
     return new Spine(dir, true);
   }
 
-  void startHub() throws IOException {
+  public void startHub() throws IOException {
     startHub("0");
   }
 
-  void startHub(String port) throws IOException {
+  public void startHub(String port) throws IOException {
     Path run = dir.resolve("hub-run/hub.address");
     Files.deleteIfExists(run);
     hub =
@@ -102,7 +107,7 @@ final class Spine implements AutoCloseable {
     }
   }
 
-  void startAgent(String... arguments) throws IOException {
+  public void startAgent(String... arguments) throws IOException {
     values.putIfAbsent("link.token_file", dir.resolve("hub/agent.token").toString());
     values.putIfAbsent("link.tls_ca_file", dir.resolve("hub/ca.crt").toString());
     values.putIfAbsent("link.cluster_name", "itest");
@@ -120,34 +125,34 @@ final class Spine implements AutoCloseable {
   }
 
   /** Writes the settings file anew, whole, as a mounted ConfigMap would change. */
-  void writeSettings() throws IOException {
+  public void writeSettings() throws IOException {
     StringBuilder yaml = new StringBuilder();
     values.forEach((k, v) -> yaml.append(k).append(": \"").append(v).append("\"\n"));
     Path next = Files.writeString(dir.resolve("settings.next"), yaml);
     Files.move(next, settings, java.nio.file.StandardCopyOption.ATOMIC_MOVE);
   }
 
-  void awaitReady() {
+  public void awaitReady() {
     Await.until("agent ready: " + agent.log(), START, () -> local("/ready").statusCode() == 200);
   }
 
-  Program hub() {
+  public Program hub() {
     return hub;
   }
 
-  Program agent() {
+  public Program agent() {
     return agent;
   }
 
-  String hubAddress() {
+  public String hubAddress() {
     return hub.address("hub.address");
   }
 
-  String admin() throws IOException {
+  public String admin() throws IOException {
     return Files.readString(dir.resolve("hub/admin.token")).strip();
   }
 
-  HttpClient client() throws IOException, GeneralSecurityException {
+  public HttpClient client() throws IOException, GeneralSecurityException {
     if (client == null) {
       client =
           HttpClient.newBuilder()
@@ -160,7 +165,7 @@ final class Spine implements AutoCloseable {
   }
 
   /** The agent's local HTTP port. */
-  HttpResponse<String> local(String path) throws Exception {
+  public HttpResponse<String> local(String path) throws Exception {
     return client()
         .send(
             HttpRequest.newBuilder(URI.create(agent.address("http.address") + path))
@@ -170,7 +175,7 @@ final class Spine implements AutoCloseable {
   }
 
   /** The hub's REST API as its administrator. */
-  JsonNode rest(String method, String path, String body) throws Exception {
+  public JsonNode rest(String method, String path, String body) throws Exception {
     HttpResponse<String> response =
         client()
             .send(
@@ -187,14 +192,14 @@ final class Spine implements AutoCloseable {
     return JSON.readTree(response.body());
   }
 
-  String clusterId() throws Exception {
+  public String clusterId() throws Exception {
     JsonNode answer = rest("GET", "/api/v1/clusters", "");
     JsonNode list = answer.isArray() ? answer : answer.path("items");
     return list.get(0).path("id").asText();
   }
 
   /** A kubeconfig through the tunnel, written into the test's folder. */
-  Path kubeconfig() throws Exception {
+  public Path kubeconfig() throws Exception {
     Path file = dir.resolve("kubeconfig");
     if (!Files.exists(file)) {
       HttpResponse<String> response =
@@ -214,7 +219,7 @@ final class Spine implements AutoCloseable {
   }
 
   /** A request to the cluster's API through hub and agent. */
-  HttpRequest.Builder api(String path) throws Exception {
+  public HttpRequest.Builder api(String path) throws Exception {
     Map<?, ?> config =
         (Map<?, ?>)
             new Load(LoadSettings.builder().build()).loadFromString(Files.readString(kubeconfig()));
@@ -229,11 +234,11 @@ final class Spine implements AutoCloseable {
     return (Map<?, ?>) ((Map<?, ?>) ((java.util.List<?>) config.get(list)).get(0)).get(item);
   }
 
-  HttpResponse<String> get(String path) throws Exception {
+  public HttpResponse<String> get(String path) throws Exception {
     return client().send(api(path).build(), BodyHandlers.ofString());
   }
 
-  static SSLContext trust(Path ca) throws IOException, GeneralSecurityException {
+  public static SSLContext trust(Path ca) throws IOException, GeneralSecurityException {
     KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
     store.load(null, null);
     try (InputStream in = Files.newInputStream(ca)) {

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Prints the benchmark table and writes the figures as JSON. Build first: mvn -B -DskipTests package
+#   itests/bench/bench.sh [--quick] [--only footprint|http] [--json FILE]
+# The rows with limits need root, cgroups and a loop device; without them they are left out with the reason.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+image=$here/../../distribution/image/target/pipeops-agent
+[ -d "$image/runtime" ] || { echo "bench: build first: mvn -B -DskipTests package" >&2; exit 2; }
+java=${JAVA_HOME:-}/bin/java
+if [ ! -x "$java" ] || [ "$("$java" -XshowSettings:properties -version 2>&1 | sed -n 's/.*java.specification.version = //p')" -lt 21 ]; then
+  java=
+  for jdk in /usr/lib/jvm/*/; do
+    version=$(sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$jdk/release" 2> /dev/null || true)
+    if [ -n "$version" ] && [ "$version" -ge 21 ]; then java=$jdk/bin/java; fi
+  done
+fi
+[ -n "$java" ] || { echo "bench: no JDK of 21 or newer; set JAVA_HOME" >&2; exit 2; }
+exec "$java" "-Dagent.image=$image" -Dsun.net.httpserver.nodelay=true -cp "$here/target/classes:$here/target/lib/*" io.pipeops.agent.bench.Bench "$@"
