@@ -118,6 +118,11 @@ public final class AgentStream implements AutoCloseable {
     return !body.isEmpty() || packed != null || failure != null || ended;
   }
 
+  /** Whether {@link #take} would answer null at once. */
+  public synchronized boolean complete() {
+    return ended && failure == null && body.isEmpty() && packed == null;
+  }
+
   private ByteBuffer unpack() throws IOException {
     byte[] piece = new byte[CHUNK];
     int length;

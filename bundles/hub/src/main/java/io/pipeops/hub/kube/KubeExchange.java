@@ -1,0 +1,293 @@
+package io.pipeops.hub.kube;
+
+import io.pipeops.agent.protocol.Headers;
+import io.pipeops.hub.agents.AgentErrorException;
+import io.pipeops.hub.agents.AgentGoneException;
+import io.pipeops.hub.agents.AgentRequest;
+import io.pipeops.hub.agents.AgentResponse;
+import io.pipeops.hub.agents.AgentSession;
+import io.pipeops.hub.agents.AgentSessions;
+import io.pipeops.hub.agents.AgentStream;
+import io.pipeops.hub.agents.Bearer;
+import io.pipeops.hub.agents.ClusterDirectory;
+import io.pipeops.hub.agents.StreamAbortedException;
+import io.pipeops.hub.agents.TooManyRequestsException;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.TimeoutException;
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.BufferUtil;
+import org.eclipse.jetty.util.Callback;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One request of a client for a cluster's API, from check to last byte. Runs on a virtual thread of
+ * its own and blocks; a large request body is read and sent by a second one. If the answer breaks
+ * off, so does the client's connection: a cut answer must not look like a whole one.
+ */
+final class KubeExchange implements Runnable {
+  private static final Logger log = LoggerFactory.getLogger(KubeExchange.class);
+  private static final int RETRY_AFTER_SECONDS = 1;
+
+  private final ClusterDirectory directory;
+  private final AgentSessions sessions;
+  private final Duration responseHead;
+  private final boolean impersonation;
+  private final Request request;
+  private final Response response;
+  private final Callback callback;
+  private DisconnectWatch watch;
+  private boolean over;
+
+  KubeExchange(
+      ClusterDirectory directory,
+      AgentSessions sessions,
+      Duration responseHead,
+      boolean impersonation,
+      Request request,
+      Response response,
+      Callback callback) {
+    this.directory = directory;
+    this.sessions = sessions;
+    this.responseHead = responseHead;
+    this.impersonation = impersonation;
+    this.request = request;
+    this.response = response;
+    this.callback = callback;
+  }
+
+  @Override
+  public void run() {
+    try {
+      KubePath path = KubePath.parse(request.getHttpURI().getPath());
+      KubeStatus refusal = refusal(path);
+      if (refusal != null) {
+        refuse(refusal);
+        return;
+      }
+      Optional<AgentSession> session = sessions.session(path.clusterId());
+      if (session.isEmpty()) {
+        refuse(unavailable("the cluster's agent is not connected"));
+        return;
+      }
+      proxy(session.get(), path);
+    } catch (RawPath.RefusedException e) {
+      refuse(KubeStatus.badRequest(e.getMessage()));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      failed(e);
+    } catch (RuntimeException e) {
+      log.warn("Request failed: cause={}", e.toString());
+      if (response.isCommitted()) {
+        failed(e);
+      } else {
+        refuse(unavailable("the hub's store is not available"));
+      }
+    }
+  }
+
+  /** Why the request may not go on, or null. */
+  private KubeStatus refusal(KubePath path) {
+    Optional<String> bearer = Bearer.of(request);
+    if (bearer.isEmpty()) {
+      return KubeStatus.of(401, "Unauthorized", "a token for this cluster is required");
+    }
+    if (!directory.authorizeClient(path.clusterId(), bearer.get())) {
+      return unauthorized(path, bearer.get());
+    }
+    if (!path.isApi()) {
+      return KubeStatus.of(404, "NotFound", "the path is not one of the Kubernetes API");
+    }
+    if (upgrades(request.getHeaders())) {
+      return KubeStatus.of(
+          501,
+          "NotImplemented",
+          "this version of the hub does not carry upgraded connections:"
+              + " exec, attach, port-forward and cp are not available yet");
+    }
+    return null;
+  }
+
+  private KubeStatus unauthorized(KubePath path, String bearer) {
+    if (!directory.knowsClient(bearer)) {
+      return KubeStatus.of(401, "Unauthorized", "the token is not valid");
+    }
+    return directory.find(path.clusterId()).isPresent()
+        ? KubeStatus.of(403, "Forbidden", "the token is for another cluster")
+        : KubeStatus.of(404, "NotFound", "there is no such cluster");
+  }
+
+  private static boolean upgrades(HttpFields headers) {
+    for (String protocol : headers.getCSV(HttpHeader.UPGRADE, false)) {
+      String name = protocol.toLowerCase(Locale.ROOT);
+      if (name.startsWith("websocket") || name.startsWith("spdy/")) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static KubeStatus unavailable(String message) {
+    return new KubeStatus(503, "ServiceUnavailable", message, RETRY_AFTER_SECONDS);
+  }
+
+  private void proxy(AgentSession session, KubePath path) throws InterruptedException {
+    long length = request.getHeaders().getLongField(HttpHeader.CONTENT_LENGTH);
+    boolean streamed =
+        length > AgentRequest.INLINE_BODY
+            || request.getHeaders().contains(HttpHeader.TRANSFER_ENCODING);
+    AgentStream stream;
+    try {
+      ByteBuffer body = streamed || length <= 0 ? BufferUtil.EMPTY_BUFFER : read((int) length);
+      Headers headers =
+          HeaderFilter.toCluster(
+              request.getHeaders(), directory.serviceToken(path.clusterId()), impersonation);
+      String query = request.getHttpURI().getQuery();
+      stream =
+          session.open(
+              new AgentRequest(
+                  request.getMethod(),
+                  path.path(),
+                  query == null ? "" : query,
+                  headers,
+                  body,
+                  streamed));
+    } catch (AgentGoneException e) {
+      refuse(unavailable(e.getMessage()));
+      return;
+    } catch (TooManyRequestsException e) {
+      refuse(new KubeStatus(429, "TooManyRequests", e.getMessage(), RETRY_AFTER_SECONDS));
+      return;
+    } catch (IOException e) {
+      log.debug("Request body broke off: cause={}", e.toString());
+      failed(e);
+      return;
+    }
+    try (stream) {
+      exchange(stream, streamed);
+    }
+  }
+
+  private ByteBuffer read(int length) throws IOException {
+    InputStream in = Content.Source.asInputStream(request);
+    byte[] body = in.readNBytes(length);
+    if (body.length < length) {
+      throw new EOFException("the body is shorter than its Content-Length");
+    }
+    return ByteBuffer.wrap(body);
+  }
+
+  private void exchange(AgentStream stream, boolean streamed) throws InterruptedException {
+    // A watch may be silent for as long as it likes; that a client is gone is noticed otherwise.
+    request.addIdleTimeoutListener(timeout -> false);
+    request.addFailureListener(cause -> stream.abort("the client went away"));
+    if (streamed) {
+      Thread.ofVirtual().name("hub-kube-upload").start(() -> upload(stream));
+    } else {
+      watch(stream);
+    }
+    try {
+      AgentResponse head = stream.head(responseHead);
+      answer(stream, head);
+      stopWatch();
+      callback.succeeded();
+    } catch (AgentErrorException e) {
+      fail(KubeStatus.of(502, "BadGateway", "the cluster's agent: " + e.getMessage()), e);
+    } catch (AgentGoneException e) {
+      // The cluster may have carried out the request: the client must not repeat it by itself.
+      fail(KubeStatus.of(502, "BadGateway", e.getMessage()), e);
+    } catch (TimeoutException e) {
+      fail(KubeStatus.of(504, "Timeout", "the cluster's agent: " + e.getMessage()), e);
+    } catch (StreamAbortedException e) {
+      fail(KubeStatus.of(502, "BadGateway", e.getMessage()), e);
+    } catch (IOException e) {
+      log.debug("Client went away: cause={}", e.toString());
+      failed(e);
+    }
+  }
+
+  private void upload(AgentStream stream) {
+    try {
+      stream.sendBody(Content.Source.asInputStream(request));
+      watch(stream);
+    } catch (IOException e) {
+      log.debug("Request body broke off: cause={}", e.toString());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (RuntimeException e) {
+      log.debug("Request body given up: cause={}", e.toString());
+      stream.abort("the request's body could not be read");
+    }
+  }
+
+  private synchronized void watch(AgentStream stream) {
+    if (!over && consumed()) {
+      watch = DisconnectWatch.start(request, () -> stream.abort("the client went away"));
+    }
+  }
+
+  /** Whether the request was read to its end, so that nobody else reads from the connection. */
+  private boolean consumed() {
+    Content.Chunk chunk = request.read();
+    if (chunk == null) {
+      return false;
+    }
+    boolean last = chunk.isLast() && !chunk.hasRemaining();
+    chunk.release();
+    return last;
+  }
+
+  private synchronized void stopWatch() {
+    over = true;
+    if (watch != null) {
+      watch.stop();
+    }
+  }
+
+  private void answer(AgentStream stream, AgentResponse head)
+      throws IOException, InterruptedException {
+    response.setStatus(head.status());
+    HeaderFilter.toClient(head.headers(), response.getHeaders());
+    if (!stream.ready()) {
+      Content.Sink.write(response, false, BufferUtil.EMPTY_BUFFER);
+    }
+    boolean last = false;
+    while (!last) {
+      ByteBuffer piece = stream.take();
+      last = piece == null || stream.complete();
+      Content.Sink.write(response, last, piece == null ? BufferUtil.EMPTY_BUFFER : piece);
+    }
+  }
+
+  private void refuse(KubeStatus status) {
+    stopWatch();
+    log.debug("Request refused: status={} reason={}", status.code(), status.message());
+    status.send(response, callback);
+  }
+
+  /** Answers if that is still possible; else cuts the connection. */
+  private void fail(KubeStatus status, Exception cause) {
+    if (response.isCommitted()) {
+      log.debug("Response cut off: reason={}", status.message());
+      failed(cause);
+    } else {
+      response.reset();
+      refuse(status);
+    }
+  }
+
+  private void failed(Throwable cause) {
+    stopWatch();
+    callback.failed(cause);
+  }
+}
