@@ -1,0 +1,177 @@
+package io.pipeops.agent.link;
+
+import io.pipeops.agent.api.kubernetes.PersistedState;
+import io.pipeops.agent.api.kubernetes.StateStore;
+import java.time.Duration;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Who this agent is and what it was registered as (protocol 9). The truth is here, in memory; the
+ * {@link StateStore} gets every change in the background and is asked once, for a bounded time,
+ * before the first connect. A store that comes later is reconciled: an identity that it remembers
+ * with a cluster wins over a generated one.
+ */
+final class Identity implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Identity.class);
+
+  private final String configuredId;
+  private final Consumer<String> registerAgain;
+  private final ExecutorService writer =
+      Executors.newSingleThreadExecutor(Thread.ofVirtual().name("link-state").factory());
+  private StateStore store;
+  private PersistedState state;
+  private boolean decided;
+  private boolean loaded;
+
+  /**
+   * Knows nothing yet but the settings.
+   *
+   * @param configuredId fixed identity; empty if none
+   * @param generatedId what to be called when nothing is remembered
+   * @param registerAgain asks for a new registration, with the reason
+   */
+  Identity(String configuredId, String generatedId, Consumer<String> registerAgain) {
+    this.configuredId = configuredId;
+    this.registerAgain = registerAgain;
+    this.state =
+        PersistedState.EMPTY.withAgentId(configuredId.isEmpty() ? generatedId : configuredId);
+  }
+
+  /** A store is there: it is read in the background. */
+  void attach(StateStore arrived) {
+    synchronized (this) {
+      store = arrived;
+    }
+    writer.execute(
+        () -> {
+          try {
+            adopt(arrived.load());
+          } catch (RuntimeException e) {
+            log.warn("The remembered state cannot be read: {}", Failures.describe(e));
+          }
+        });
+  }
+
+  void detach(StateStore gone) {
+    synchronized (this) {
+      if (store == gone) {
+        store = null;
+      }
+    }
+  }
+
+  /** Waits for the remembered state, but not longer than the limit; from then on it is decided. */
+  synchronized PersistedState load(Duration limit) throws InterruptedException {
+    long end = System.nanoTime() + limit.toNanos();
+    while (!loaded && end - System.nanoTime() > 0) {
+      TimeUnit.NANOSECONDS.timedWait(this, Math.max(1_000_000, end - System.nanoTime()));
+    }
+    decided = true;
+    if (!loaded) {
+      log.warn(
+          "The remembered state is not known yet; connecting as agent_id={} without it",
+          state.agentId());
+    }
+    return state;
+  }
+
+  synchronized PersistedState state() {
+    return state;
+  }
+
+  private void adopt(PersistedState remembered) {
+    String why = "";
+    synchronized (this) {
+      PersistedState named =
+          configuredId.isEmpty() ? remembered : remembered.withAgentId(configuredId);
+      if (named.agentId().isEmpty()) {
+        named = named.withAgentId(state.agentId());
+      }
+      boolean first = !loaded;
+      loaded = true;
+      if (first && state.clusterId().isEmpty()) {
+        if (decided && !named.agentId().equals(state.agentId())) {
+          why = "the remembered identity was found";
+        }
+        state = named;
+      } else if (first
+          && !named.clusterId().isEmpty()
+          && !named.agentId().equals(state.agentId())) {
+        why = "the remembered identity was found";
+        state = named;
+      }
+      notifyAll();
+    }
+    save();
+    if (!why.isEmpty()) {
+      registerAgain.accept(why);
+    }
+  }
+
+  /** Takes what a registration gave, and what was reported with it. */
+  void registered(String clusterId, String uuid, String gateway, String token, String ca) {
+    synchronized (this) {
+      state = state.withRegistration(clusterId, uuid, gateway);
+      state =
+          state.withCredentials(
+              token.isEmpty() ? state.clusterToken() : token,
+              ca.isEmpty() ? state.clusterCa() : ca);
+    }
+    save();
+  }
+
+  /** Forgets the cluster (protocol 1.14). */
+  void clearCluster() {
+    synchronized (this) {
+      state = state.withRegistration("", "", "");
+    }
+    save();
+  }
+
+  private void save() {
+    StateStore to;
+    synchronized (this) {
+      to = store;
+    }
+    if (to != null && !writer.isShutdown()) {
+      writer.execute(
+          () -> {
+            try {
+              to.update(this::onto);
+            } catch (RuntimeException e) {
+              log.warn("State is kept in memory only: {}", Failures.describe(e));
+            }
+          });
+    }
+  }
+
+  /** Only what the link knows; credentials that were never reported stay as they are. */
+  private synchronized PersistedState onto(PersistedState stored) {
+    PersistedState now =
+        stored
+            .withAgentId(state.agentId())
+            .withRegistration(state.clusterId(), state.clusterUuid(), state.gatewayUrl());
+    return state.clusterToken().isEmpty() && state.clusterCa().isEmpty()
+        ? now
+        : now.withCredentials(state.clusterToken(), state.clusterCa());
+  }
+
+  /** Lets pending writes end, for a second. */
+  @Override
+  public void close() {
+    writer.shutdown();
+    try {
+      if (!writer.awaitTermination(1, TimeUnit.SECONDS)) {
+        writer.shutdownNow();
+      }
+    } catch (InterruptedException e) {
+      writer.shutdownNow();
+      Thread.currentThread().interrupt();
+    }
+  }
+}
