@@ -1,0 +1,95 @@
+package io.pipeops.hub.store;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pipeops.hub.agents.RegisteredCluster;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** The store on the embedded H2. */
+class EmbeddedStoreTest extends HubStoreContract {
+  @Override
+  StoreSettings fresh() {
+    return StoreSettings.embedded(home);
+  }
+
+  @Test
+  void databaseIsAFileOfTheStateDirectoryWithoutSecrets() throws Exception {
+    assertEquals("h2", store.databaseKind());
+    RegisteredCluster cluster = store.register(agent(), registration("a1", ""));
+    String token = store.issueClientToken(cluster.id(), "ci", null).text();
+    String admin = file("admin.token");
+    store.close();
+    byte[] content = Files.readAllBytes(home.resolve("hub.mv.db"));
+    String text = new String(content, StandardCharsets.ISO_8859_1);
+    for (String secret : List.of("s3cret", token, admin, token.substring(4))) {
+      assertFalse(text.contains(secret));
+    }
+    store = HubStore.open(settings);
+  }
+
+  @Test
+  void secondHubOnTheSameFolderIsRefusedClearly() {
+    IOException refused = assertThrows(IOException.class, () -> HubStore.open(settings));
+    assertTrue(refused.getMessage().contains(home.toString()), refused.getMessage());
+    assertTrue(refused.getMessage().contains("another hub"), refused.getMessage());
+    store.check();
+  }
+
+  @Test
+  void folderThatCannotBeWrittenIsNamed() throws Exception {
+    Path file = Files.writeString(home.resolve("file"), "");
+    IOException refused =
+        assertThrows(
+            IOException.class, () -> HubStore.open(StoreSettings.embedded(file.resolve("state"))));
+    assertTrue(refused.getMessage().contains(file.toString()), refused.getMessage());
+    assertTrue(refused.getMessage().contains("state_dir"), refused.getMessage());
+  }
+
+  @Test
+  void damagedDatabaseIsNamed() throws Exception {
+    Path other = Files.createDirectory(home.resolve("other"));
+    Files.writeString(other.resolve("hub.mv.db"), "this is not a database".repeat(1000));
+    IOException refused =
+        assertThrows(IOException.class, () -> HubStore.open(StoreSettings.embedded(other)));
+    assertTrue(refused.getMessage().contains("hub.mv.db"), refused.getMessage());
+  }
+
+  @Test
+  void badKeyIsRefusedWithoutShowingIt() {
+    StoreSettings bad =
+        new StoreSettings(
+            home.resolve("k"),
+            "",
+            "",
+            "",
+            2,
+            settings.databaseWait(),
+            settings.heartbeatWrites(),
+            "c2hvcnQ=");
+    IOException refused = assertThrows(IOException.class, () -> HubStore.open(bad));
+    assertTrue(refused.getMessage().contains("32 bytes"));
+    assertFalse(refused.getMessage().contains("c2hvcnQ"));
+    assertFalse(bad.toString().contains("c2hvcnQ"));
+  }
+
+  @Test
+  void otherDatabasesAndPasswordsInTheUrlAreRefused() {
+    for (String url : List.of("jdbc:mysql://h/d", "jdbc:postgresql://h/d?user=u&Password=x")) {
+      IOException refused =
+          assertThrows(
+              IOException.class,
+              () ->
+                  HubStore.open(
+                      StoreSettings.embedded(home.resolve("u")).withDatabase(url, "hub", "pw")));
+      assertTrue(refused.getMessage().contains("database_url"), refused.getMessage());
+    }
+  }
+}
