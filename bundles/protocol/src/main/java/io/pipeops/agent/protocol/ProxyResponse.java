@@ -18,6 +18,12 @@ public record ProxyResponse(int status, Headers headers, ByteBuffer body, String
   public static final String BASE64 = "base64";
   public static final String GZIP = "gzip";
 
+  public ProxyResponse {
+    if (!body.hasRemaining()) {
+      encoding = BASE64;
+    }
+  }
+
   /** A response without body. */
   public ProxyResponse(int status, Headers headers) {
     this(status, headers, Base64Text.EMPTY, BASE64);

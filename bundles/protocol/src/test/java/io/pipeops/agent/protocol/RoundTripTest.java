@@ -19,7 +19,7 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 
 /** Whatever is written is read back the same, through the whole envelope. */
-class RoundTripProperties {
+class RoundTripTest {
   @SuppressWarnings("unchecked")
   private static final List<Class<? extends Record>> RECORDS =
       List.of(
@@ -53,7 +53,7 @@ class RoundTripProperties {
           TcpTunnelClose.class,
           UdpTunnelData.class);
 
-  @Property(tries = 3000)
+  @Property(tries = 1000)
   void everyPayloadSurvives(@ForAll long seed) throws Exception {
     Random random = new Random(seed);
     Payload payload = payload(random);
@@ -79,7 +79,7 @@ class RoundTripProperties {
     assertEquals(frame, TunnelFrame.parse(frame.write()));
   }
 
-  @Property(tries = 2000)
+  @Property(tries = 1000)
   void goDurationsSurvive(@ForAll long nanos) throws Exception {
     Duration duration = Duration.ofNanos(nanos == Long.MIN_VALUE ? 0 : nanos);
     assertEquals(duration, GoDuration.parse(GoDuration.format(duration)));
