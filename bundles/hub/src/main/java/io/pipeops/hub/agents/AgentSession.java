@@ -182,6 +182,12 @@ public final class AgentSession {
     }
   }
 
+  /** Why it ended; empty while it has not. */
+  String reason() {
+    String why = lost;
+    return why == null ? "" : why;
+  }
+
   /** The connection is gone: every stream ends. */
   void lost(String reason) {
     lost = reason;

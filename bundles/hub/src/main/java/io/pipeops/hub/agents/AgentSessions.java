@@ -23,12 +23,27 @@ public final class AgentSessions implements AutoCloseable {
   private final AgentMetrics metrics;
   private final Scheduler scheduler;
   private final RegistrationDesk desk;
+  private final SessionWatch watch;
 
   /**
    * @param scheduler for pings and limits; running, and stopped by its owner
    */
   public AgentSessions(
       ClusterDirectory directory, AgentLimits limits, AgentMetrics metrics, Scheduler scheduler) {
+    this(directory, limits, metrics, scheduler, SessionWatch.NONE);
+  }
+
+  /**
+   * @param scheduler for pings and limits; running, and stopped by its owner
+   * @param watch is told of sessions that begin and end
+   */
+  public AgentSessions(
+      ClusterDirectory directory,
+      AgentLimits limits,
+      AgentMetrics metrics,
+      Scheduler scheduler,
+      SessionWatch watch) {
+    this.watch = watch;
     this.limits = limits;
     this.metrics = metrics;
     this.scheduler = scheduler;
@@ -161,12 +176,19 @@ public final class AgentSessions implements AutoCloseable {
     }
     AgentSession former = connection.session();
     if (former != null) {
-      sessions.remove(former.cluster().id(), former);
+      boolean removed = sessions.remove(former.cluster().id(), former);
       former.lost("the agent serves another cluster now");
+      if (removed) {
+        watch.disconnected(former.cluster(), former.reason());
+      }
     }
     // The connection must know its session before anyone can find it and send a request.
     connection.serve(fresh);
-    sessions.put(fresh.cluster().id(), fresh);
+    AgentSession replaced = sessions.put(fresh.cluster().id(), fresh);
+    if (replaced != null) {
+      watch.disconnected(replaced.cluster(), replaced.reason());
+    }
+    watch.connected(fresh.cluster(), fresh.info());
     if (connection.over()) {
       ended(fresh);
       fresh.lost("the agent's connection is gone");
@@ -175,6 +197,8 @@ public final class AgentSessions implements AutoCloseable {
   }
 
   void ended(AgentSession session) {
-    sessions.remove(session.cluster().id(), session);
+    if (sessions.remove(session.cluster().id(), session)) {
+      watch.disconnected(session.cluster(), session.reason());
+    }
   }
 }

@@ -35,7 +35,7 @@ public record HeartbeatSummary(
           .build();
 
   /** What is not JSON, or not a heartbeat, says nothing. */
-  static HeartbeatSummary parse(String heartbeat) {
+  public static HeartbeatSummary parse(String heartbeat) {
     Reader reader = new Reader();
     try (JsonParser json = JSON.createParser(heartbeat)) {
       if (json.nextToken() == JsonToken.START_OBJECT) {

@@ -4,6 +4,7 @@ import io.pipeops.hub.agents.AgentCredential;
 import io.pipeops.hub.agents.ClusterDirectory;
 import io.pipeops.hub.agents.RegisteredCluster;
 import io.pipeops.hub.agents.Registration;
+import io.pipeops.hub.agents.SessionWatch;
 import java.io.IOException;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -88,6 +89,11 @@ public final class HubStore implements ClusterDirectory, AutoCloseable {
   /** What happens; it does not need the database. */
   public EventFeed events() {
     return events;
+  }
+
+  /** Makes agents that connect and disconnect appear among the events. */
+  public SessionWatch sessionWatch() {
+    return new SessionEvents(events);
   }
 
   /** Asks the database for a sign of life. */
