@@ -1,0 +1,298 @@
+package io.pipeops.agent.protocol.yamux;
+
+import java.io.IOException;
+import java.net.SocketTimeoutException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+
+/**
+ * One byte stream in both directions. Straight blocking calls, meant for virtual threads: one may
+ * read while another writes. Whoever has a stream must {@link #close} it; after an interrupted
+ * write that is all it is good for.
+ */
+public final class YamuxStream implements AutoCloseable {
+  /** A frame's payload is not longer, so that streams take turns. */
+  static final int MAX_PAYLOAD = 32 << 10;
+
+  private final int id;
+  private final YamuxSession session;
+  private final boolean ours;
+
+  /** Held over a whole write, so that the end of data cannot overtake data. */
+  private final Object writing = new Object();
+
+  // All below is guarded by this.
+  private final ReceiveWindow window;
+  private long sendWindow = YamuxSettings.BASE_WINDOW;
+  private boolean acknowledged;
+  private boolean inputEnded;
+  private boolean outputEnded;
+  private long outputEndedAt;
+  private String failure;
+
+  YamuxStream(int id, YamuxSession session, boolean ours, ReceiveWindow window) {
+    this.id = id;
+    this.session = session;
+    this.ours = ours;
+    this.window = window;
+  }
+
+  public int id() {
+    return id;
+  }
+
+  boolean ours() {
+    return ours;
+  }
+
+  /**
+   * Reads what has arrived, at least one byte, waiting for it without limit.
+   *
+   * @return how many bytes; -1 at the peer's end of data; 0 only if the target is full already
+   * @throws YamuxException if the stream was reset or the session has ended
+   */
+  public int read(ByteBuffer target) throws IOException, InterruptedException {
+    return read(target, Duration.ZERO);
+  }
+
+  /**
+   * As {@link #read(ByteBuffer)}, with a limit; zero means none.
+   *
+   * @throws SocketTimeoutException if nothing arrived in time
+   */
+  public int read(ByteBuffer target, Duration limit) throws IOException, InterruptedException {
+    if (!target.hasRemaining()) {
+      return 0;
+    }
+    int read;
+    int delta;
+    synchronized (this) {
+      if (!awaitInput(limit)) {
+        return -1;
+      }
+      read = window.read(target);
+      delta = windowUpdate();
+    }
+    announce(delta);
+    return read;
+  }
+
+  /**
+   * The next bytes as they lie in memory, the caller's to keep, waiting for them.
+   *
+   * @param limit how long to wait; zero means without limit
+   * @return null at the peer's end of data
+   * @throws SocketTimeoutException if nothing arrived in time
+   * @throws YamuxException if the stream was reset or the session has ended
+   */
+  public ByteBuffer take(Duration limit) throws IOException, InterruptedException {
+    ByteBuffer piece;
+    int delta;
+    synchronized (this) {
+      if (!awaitInput(limit)) {
+        return null;
+      }
+      piece = window.take();
+      delta = windowUpdate();
+    }
+    announce(delta);
+    return piece;
+  }
+
+  private boolean awaitInput(Duration limit) throws IOException, InterruptedException {
+    long end = limit.isZero() ? 0 : System.nanoTime() + limit.toNanos();
+    while (!window.hasData()) {
+      checkUsable();
+      if (inputEnded) {
+        return false;
+      }
+      await(end, "nothing was received in time");
+    }
+    checkUsable();
+    return true;
+  }
+
+  private void await(long end, String problem) throws IOException, InterruptedException {
+    if (end == 0) {
+      wait();
+      return;
+    }
+    long millis = (end - System.nanoTime() + 999_999) / 1_000_000;
+    if (millis <= 0) {
+      throw new SocketTimeoutException("yamux stream " + id + ": " + problem);
+    }
+    wait(millis);
+  }
+
+  private void checkUsable() throws YamuxException {
+    if (failure != null) {
+      throw new YamuxException("yamux stream " + id + ": " + failure);
+    }
+  }
+
+  private int windowUpdate() {
+    return inputEnded ? 0 : window.update(System.nanoTime(), session.roundTripNanos());
+  }
+
+  private void announce(int delta) throws IOException, InterruptedException {
+    if (delta > 0) {
+      session.control(FrameHeader.frame(FrameHeader.WINDOW_UPDATE, 0, id, delta));
+      session.measureRoundTrip();
+    }
+  }
+
+  /**
+   * Writes all the bytes, waiting for the peer's window and the connection.
+   *
+   * @throws YamuxException if this side has ended its data, the stream was reset or the session has
+   *     ended
+   */
+  public void write(ByteBuffer data) throws IOException, InterruptedException {
+    synchronized (writing) {
+      while (data.hasRemaining()) {
+        int n = claim(Math.min(data.remaining(), MAX_PAYLOAD));
+        ByteBuffer frame = FrameHeader.data(0, id, data.slice(data.position(), n));
+        session.data(id, frame);
+        data.position(data.position() + n);
+      }
+    }
+  }
+
+  private synchronized int claim(int most) throws IOException, InterruptedException {
+    while (true) {
+      checkUsable();
+      if (outputEnded) {
+        throw new YamuxException("yamux stream " + id + ": written after its end");
+      }
+      if (sendWindow > 0) {
+        int n = (int) Math.min(most, sendWindow);
+        sendWindow -= n;
+        return n;
+      }
+      wait();
+    }
+  }
+
+  /** Ends this side's data after all that was written; the peer's may go on. */
+  public void shutdownOutput() throws IOException, InterruptedException {
+    synchronized (writing) {
+      synchronized (this) {
+        if (failure != null || outputEnded) {
+          return;
+        }
+        outputEnded = true;
+        outputEndedAt = System.nanoTime();
+      }
+      session.data(id, FrameHeader.frame(FrameHeader.WINDOW_UPDATE, FrameHeader.FIN, id, 0));
+    }
+    removeIfDone();
+  }
+
+  /** Ends both directions at once, telling the peer. Does not wait. */
+  public void reset() {
+    if (fail("reset here", false)) {
+      session.offer(FrameHeader.frame(FrameHeader.WINDOW_UPDATE, FrameHeader.RST, id, 0));
+    }
+  }
+
+  /**
+   * Gives the stream's memory back. A stream that has not ended on both sides is reset, and the
+   * reset may overtake data; so for a good end call {@link #shutdownOutput} and read to the end
+   * first.
+   */
+  @Override
+  public void close() {
+    boolean done;
+    synchronized (this) {
+      done = failure != null || (inputEnded && outputEnded);
+    }
+    if (!done) {
+      reset();
+    }
+    fail("closed", true);
+  }
+
+  /** Whether the peer has ended its data and all of it has been read. */
+  public synchronized boolean inputShutdown() {
+    return inputEnded && !window.hasData();
+  }
+
+  // What follows is called by the session.
+
+  /** Makes the stream unusable; false if it was already, or is properly done. */
+  boolean fail(String reason, boolean evenIfDone) {
+    synchronized (this) {
+      if (failure != null || (!evenIfDone && inputEnded && outputEnded)) {
+        return false;
+      }
+      failure = reason;
+      window.release();
+      notifyAll();
+    }
+    session.remove(this);
+    return true;
+  }
+
+  synchronized int startWindow() {
+    return window.start();
+  }
+
+  /** Marks the peer's acknowledgement; true the first time. */
+  synchronized boolean acknowledge() {
+    boolean first = ours && !acknowledged;
+    acknowledged = true;
+    return first;
+  }
+
+  /** Uses window for a frame; false if it is longer than the peer was allowed. */
+  synchronized boolean claimInput(long bytes) {
+    if (bytes > window.left()) {
+      return false;
+    }
+    window.claim((int) bytes);
+    return true;
+  }
+
+  /** Takes payload; false if the memory is used up. */
+  synchronized boolean receive(ByteBuffer data) {
+    if (inputEnded || failure != null) {
+      return true;
+    }
+    boolean added = window.add(data);
+    notifyAll();
+    return added;
+  }
+
+  /** Adds to the send window; false if the sum is beyond 32 bits. */
+  synchronized boolean openSendWindow(long delta) {
+    sendWindow += delta;
+    notifyAll();
+    return sendWindow <= 0xFFFF_FFFFL;
+  }
+
+  void endInput() {
+    synchronized (this) {
+      inputEnded = true;
+      notifyAll();
+    }
+    removeIfDone();
+  }
+
+  private void removeIfDone() {
+    boolean done;
+    synchronized (this) {
+      done = inputEnded && outputEnded;
+    }
+    if (done) {
+      session.remove(this);
+    }
+  }
+
+  /** Whether this side ended longer ago than that, and the peer still has not. */
+  synchronized boolean halfClosedFor(Duration time) {
+    return outputEnded
+        && !inputEnded
+        && failure == null
+        && System.nanoTime() - outputEndedAt > time.toNanos();
+  }
+}
