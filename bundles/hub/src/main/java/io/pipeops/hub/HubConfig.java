@@ -61,6 +61,12 @@ public @interface HubConfig {
 
   @AttributeDefinition(
       description =
+          "Address of the hub as clients reach it, written into kubeconfigs; empty to take the one that"
+              + " the kubeconfig was asked at")
+  String external_url() default "";
+
+  @AttributeDefinition(
+      description =
           "Where the database is: empty for the embedded one in state_dir, or"
               + " jdbc:postgresql://host:port/name")
   String database_url() default "";

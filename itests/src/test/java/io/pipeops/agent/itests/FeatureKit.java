@@ -75,7 +75,7 @@ final class FeatureKit {
         main.putValue(
             "Import-Package",
             main.getValue("Import-Package")
-                + ",org.osgi.framework,org.apache.felix.healthcheck.api");
+                + ",org.osgi.framework,org.apache.felix.hc.api");
         main.putValue(
             "Import-Package",
             Stream.of(main.getValue("Import-Package").split(",(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)"))

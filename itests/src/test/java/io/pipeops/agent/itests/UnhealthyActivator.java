@@ -2,8 +2,8 @@ package io.pipeops.agent.itests;
 
 import java.util.Dictionary;
 import java.util.Hashtable;
-import org.apache.felix.healthcheck.api.HealthCheck;
-import org.apache.felix.healthcheck.api.Result;
+import org.apache.felix.hc.api.HealthCheck;
+import org.apache.felix.hc.api.Result;
 import org.osgi.framework.BundleActivator;
 import org.osgi.framework.BundleContext;
 

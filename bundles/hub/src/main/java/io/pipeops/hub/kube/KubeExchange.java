@@ -211,8 +211,8 @@ final class KubeExchange implements Runnable {
     } catch (StreamAbortedException e) {
       fail(KubeStatus.of(502, "BadGateway", e.getMessage()), e);
     } catch (IOException e) {
-      log.debug("Client went away: cause={}", e.toString());
-      failed(e);
+      // The client went away, or the agent's answer is not as long as it said.
+      fail(KubeStatus.of(502, "BadGateway", "the answer could not be passed on"), e);
     }
   }
 
