@@ -23,6 +23,7 @@ final class ApiHandler extends Handler.Abstract {
   private final ResourceCatalog catalog;
   private final Discovery discovery;
   private final OpenApi openApi;
+  private final ProtobufBody protobuf;
   private final Reads reads;
   private final Watches watches;
   private final Writes writes;
@@ -37,6 +38,7 @@ final class ApiHandler extends Handler.Abstract {
     this.catalog = resources.catalog();
     this.discovery = new Discovery(catalog);
     Schemas schemas = new Schemas();
+    this.protobuf = new ProtobufBody(catalog, schemas);
     this.openApi = new OpenApi(catalog, schemas);
     TableRenderer tables = new TableRenderer(resources::now);
     this.reads = new Reads(resources.store(), tables);
@@ -57,7 +59,7 @@ final class ApiHandler extends Handler.Abstract {
 
   @Override
   public boolean handle(Request request, Response response, Callback callback) {
-    Exchange exchange = new Exchange(request, response, callback);
+    Exchange exchange = new Exchange(request, response, callback, protobuf);
     served.increment();
     if (!free.tryAcquire()) {
       exchange.fail(ApiException.tooManyRequests("%d requests are open".formatted(MAX_REQUESTS)));

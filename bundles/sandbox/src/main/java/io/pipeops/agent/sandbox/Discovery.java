@@ -10,6 +10,9 @@ final class Discovery {
   /** The version of Kubernetes whose API this follows. */
   static final String VERSION = "v1.34.0+sandbox";
 
+  /** Changes whenever a description of the API would. */
+  static final String HASH = "1";
+
   /** Subresources with a kind of their own: group, version, kind. */
   private static final Map<String, List<String>> SUBRESOURCE_KINDS =
       Map.of(

@@ -28,11 +28,13 @@ final class Exchange {
   private final Request request;
   private final Response response;
   private final Callback callback;
+  private final ProtobufBody protobuf;
   private final Fields query;
   private final List<String> path;
   private boolean answered;
 
-  Exchange(Request request, Response response, Callback callback) {
+  Exchange(Request request, Response response, Callback callback, ProtobufBody protobuf) {
+    this.protobuf = protobuf;
     this.request = request;
     this.response = response;
     this.callback = callback;
@@ -96,7 +98,7 @@ final class Exchange {
         .toLowerCase(java.util.Locale.ROOT);
   }
 
-  /** The body as JSON or YAML; a missing node if there is none. */
+  /** The body, which may be JSON, YAML or protobuf; a missing node if there is none. */
   JsonNode body() throws IOException {
     byte[] bytes;
     try (InputStream in = Content.Source.asInputStream(request)) {
@@ -105,7 +107,10 @@ final class Exchange {
     if (bytes.length > MAX_BODY) {
       throw ApiException.tooLarge(MAX_BODY);
     }
-    if (contentType().contains("protobuf") || contentType().contains("cbor")) {
+    if (contentType().equals(ProtobufBody.MEDIA_TYPE) && bytes.length > 0) {
+      return protobuf.read(bytes);
+    }
+    if (contentType().contains("cbor")) {
       throw ApiException.unsupportedMediaType(contentType());
     }
     String text = new String(bytes, StandardCharsets.UTF_8).strip();

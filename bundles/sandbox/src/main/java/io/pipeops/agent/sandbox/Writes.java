@@ -41,7 +41,7 @@ final class Writes {
 
   /** Unknown fields are refused, warned of, or dropped, as the client wants it. */
   private void checkFields(Exchange exchange, ResourceType type, ObjectNode object) {
-    List<String> faults = schemas.faults(type, object);
+    List<String> faults = schemas.prune(type, object);
     if (faults.isEmpty()) {
       return;
     }
@@ -57,7 +57,6 @@ final class Writes {
 
   void create(Exchange exchange, Target target) throws IOException {
     ObjectNode object = exchange.object();
-    schemas.requireTypes(target.type(), object);
     checkFields(exchange, target.type(), object);
     ObjectNode created =
         resources.create(target.type(), target.namespace(), object, how(exchange, ""));
@@ -66,7 +65,6 @@ final class Writes {
 
   void update(Exchange exchange, Target target) throws IOException {
     ObjectNode object = exchange.object();
-    schemas.requireTypes(target.type(), object);
     checkFields(exchange, target.type(), object);
     ObjectNode updated =
         resources.update(
@@ -95,7 +93,6 @@ final class Writes {
               how,
               before -> {
                 ObjectNode after = patched(kind, before, patch);
-                schemas.requireTypes(target.type(), after);
                 checkFields(exchange, target.type(), after);
                 return after;
               });
@@ -127,7 +124,6 @@ final class Writes {
     if (Json.at(applied, "metadata").hasNonNull("managedFields")) {
       throw ApiException.badRequest("what is applied must not name managedFields");
     }
-    schemas.requireTypes(target.type(), applied);
     checkFields(exchange, target.type(), applied);
     return resources.apply(
         target.type(), target.namespace(), target.name(), applied, exchange.flag("force"), how);
