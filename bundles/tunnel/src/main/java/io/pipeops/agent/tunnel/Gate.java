@@ -39,6 +39,11 @@ final class Gate {
     }
   }
 
+  /** Why the stream really ends: what follows from a stop is not the cause. */
+  synchronized Failure cause(Failure seen) {
+    return stop == null ? seen : stop;
+  }
+
   /**
    * Waits for the next signal; one given since the last wait counts.
    *

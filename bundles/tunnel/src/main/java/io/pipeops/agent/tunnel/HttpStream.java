@@ -28,6 +28,7 @@ import org.slf4j.LoggerFactory;
  */
 final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
   private static final Logger LOG = LoggerFactory.getLogger(HttpStream.class);
+  private static final long SETTLE_NANOS = Duration.ofSeconds(1).toNanos();
   private static final long FOREVER = Duration.ofDays(3650).toNanos();
 
   /** Usually without a body, so a streamed one is first looked at. */
@@ -133,7 +134,11 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
 
   @Override
   public void lost(String reason) {
-    gate.stop(new Failure(Failure.Reason.LOST, "link lost"));
+    gate.stop(lost());
+  }
+
+  private static Failure lost() {
+    return new Failure(Failure.Reason.LOST, "link lost");
   }
 
   /** Takes the binary message with the body (protocol 3.2.3). */
@@ -171,9 +176,9 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
     try {
       exchange();
     } catch (Failure e) {
-      failure = e;
+      failure = gate.cause(e);
     } catch (LinkLostException e) {
-      failure = new Failure(Failure.Reason.LOST, "link lost");
+      failure = lost();
     } catch (RuntimeException | OutOfMemoryError | StackOverflowError e) {
       LOG.warn("Stream failed, its peer is told id={}", TargetCall.line(id), e);
       failure = new Failure(Failure.Reason.INTERNAL, "internal error of the agent");
@@ -194,7 +199,7 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
   }
 
   private void finish(Failure failure) throws LinkLostException {
-    if (failure == null) {
+    if (failure == null || sender.finished()) {
       return;
     }
     tunnel.meters().failed(failure.reason());
@@ -203,7 +208,9 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
         TargetCall.line(id),
         failure.reason(),
         failure.getMessage());
-    if (failure.reason() != Failure.Reason.LOST && !sender.finished()) {
+    if (failure.reason() == Failure.Reason.LOST) {
+      sender.abandon();
+    } else {
       answer.fail(failure.getMessage());
     }
   }
@@ -227,18 +234,29 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
           awaitAnswer(call, route);
         }
         copy(call, route);
+        answer.end();
+        settle(call);
       } finally {
         if (upload != null) {
           tunnel.meters().in(upload.sent());
           upload.close();
         }
-        // Also after a good end: an answer may be complete before the upload is.
         call.abort("stream has ended");
       }
     } finally {
       lease.release();
     }
-    answer.end();
+  }
+
+  /**
+   * The answer is complete, the request may not be: a target need not read all of it. A connection
+   * on which both are can be used again, so what is about to be complete gets a moment.
+   */
+  private void settle(TargetCall call) throws Failure {
+    long until = System.nanoTime() + SETTLE_NANOS;
+    while (!call.complete() && (upload == null || upload.done()) && System.nanoTime() - until < 0) {
+      gate.await(until);
+    }
   }
 
   /** Waits for a body that must be there, or be known to be empty, before the call begins. */

@@ -38,6 +38,12 @@ final class Sender {
     gate.send(reply, Outgoing.text(priority, id, Envelopes.write(id, payload)));
   }
 
+  /** Ends without a last word, because the link is gone. */
+  void abandon() {
+    finished = true;
+    reply.release(id);
+  }
+
   /** Sends the last message. The id is free again before the peer can know. */
   void finish(Payload payload) throws LinkLostException {
     if (finished) {

@@ -95,6 +95,11 @@ final class TargetCall {
     return chunk;
   }
 
+  /** Whether both sides of the exchange are done, well or badly. */
+  boolean complete() {
+    return complete;
+  }
+
   /** Whether it failed; a demand for more is then never met. */
   boolean broken() {
     return complete && failure != null;

@@ -8,12 +8,17 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLContext;
+import org.eclipse.jetty.client.ContinueProtocolHandler;
+import org.eclipse.jetty.client.EarlyHintsProtocolHandler;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.client.ProxyAuthenticationProtocolHandler;
 import org.eclipse.jetty.client.RedirectProtocolHandler;
+import org.eclipse.jetty.client.Request;
+import org.eclipse.jetty.client.Response;
 import org.eclipse.jetty.client.WWWAuthenticationProtocolHandler;
 import org.eclipse.jetty.client.transport.HttpClientTransportOverHTTP;
 import org.eclipse.jetty.http.HttpCookieStore;
+import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.io.ArrayByteBufferPool;
 import org.eclipse.jetty.io.ClientConnector;
 import org.eclipse.jetty.util.SocketAddressResolver;
@@ -146,6 +151,8 @@ final class TargetClients implements AutoCloseable {
       client.getProtocolHandlers().remove(WWWAuthenticationProtocolHandler.NAME);
       client.getProtocolHandlers().remove(ProxyAuthenticationProtocolHandler.NAME);
       client.getContentDecoderFactories().clear();
+      client.getProtocolHandlers().remove(ContinueProtocolHandler.NAME);
+      client.getProtocolHandlers().put(new InterimAnswers());
       return client;
     } catch (Exception e) {
       LOG.warn("HTTP client does not start, next request tries again: {}", e.toString());
@@ -187,7 +194,13 @@ final class TargetClients implements AutoCloseable {
   }
 
   private static SslContextFactory.Client trustAll() {
-    SslContextFactory.Client tls = new SslContextFactory.Client(true);
+    SslContextFactory.Client tls =
+        new SslContextFactory.Client(true) {
+          @Override
+          protected void checkConfiguration() {
+            // It would warn of what is meant here: services have certificates of their own making.
+          }
+        };
     tls.setEndpointIdentificationAlgorithm(null);
     return tls;
   }
@@ -196,6 +209,14 @@ final class TargetClients implements AutoCloseable {
     SslContextFactory.Client tls = new SslContextFactory.Client();
     tls.setSslContext(context);
     return tls;
+  }
+
+  /** Skips 1xx answers of any kind and number; the client's own handler of 100 knows only one. */
+  private static final class InterimAnswers extends EarlyHintsProtocolHandler {
+    @Override
+    public boolean accept(Request request, Response response) {
+      return HttpStatus.isInterim(response.getStatus());
+    }
   }
 
   private void startShared() throws Exception {
