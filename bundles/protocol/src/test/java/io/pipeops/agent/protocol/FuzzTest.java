@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.regex.Pattern;
 import net.jqwik.api.Assume;
 import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
@@ -24,6 +25,8 @@ import net.jqwik.api.Property;
 
 /** Hostile input: nothing but {@link ProtocolException} comes out, in bounded time. */
 class FuzzTest {
+  private static final Pattern SURROGATE = Pattern.compile("\\\\u[dD][89a-fA-F]");
+
   private static final String[] PIECES = {
     "{",
     "}",
@@ -99,12 +102,12 @@ class FuzzTest {
     }
   }
 
-  @Property(tries = 1000)
+  @Property(tries = 400)
   void randomBytes(@ForAll byte[] bytes) {
     everything(bytes, 0, bytes.length);
   }
 
-  @Property(tries = 1000)
+  @Property(tries = 400)
   void mutatedMessages(@ForAll long seed) throws Exception {
     Random random = new Random(seed);
     byte[] bytes = RoundTripTest.wire(random);
@@ -153,7 +156,7 @@ class FuzzTest {
     return out;
   }
 
-  @Property(tries = 1000)
+  @Property(tries = 400)
   void piecesOfJson(@ForAll long seed) {
     Random random = new Random(seed);
     StringBuilder out =
@@ -166,7 +169,7 @@ class FuzzTest {
   }
 
   /** Every known field with every type of value. */
-  @Property(tries = 1000)
+  @Property(tries = 400)
   void wrongTypes(@ForAll long seed) {
     Random random = new Random(seed);
     String[] names = {
@@ -230,7 +233,7 @@ class FuzzTest {
   }
 
   /** The scanner takes and refuses exactly what the JSON library and the strict decoder do. */
-  @Property(tries = 2000)
+  @Property(tries = 400)
   void scannerAgreesWithTheLibrary(@ForAll long seed) throws Exception {
     Random random = new Random(seed);
     byte[] bytes = RoundTripTest.wire(random);
@@ -239,7 +242,7 @@ class FuzzTest {
     }
     byte[] text = bytes;
     // The library refuses half a surrogate pair in a name, which JSON allows and Go replaces.
-    Assume.that(!new String(text, UTF_8).contains("\\ud8"));
+    Assume.that(!SURROGATE.matcher(new String(text, UTF_8)).find());
     assertEquals(library(text), scanner(text), () -> new String(text, UTF_8));
   }
 

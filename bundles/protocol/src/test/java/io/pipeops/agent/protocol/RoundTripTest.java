@@ -53,7 +53,7 @@ class RoundTripTest {
           TcpTunnelClose.class,
           UdpTunnelData.class);
 
-  @Property(tries = 1000)
+  @Property(tries = 400)
   void everyPayloadSurvives(@ForAll long seed) throws Exception {
     Random random = new Random(seed);
     Payload payload = payload(random);
@@ -67,7 +67,7 @@ class RoundTripTest {
     }
   }
 
-  @Property(tries = 500)
+  @Property(tries = 400)
   void binaryFormsSurvive(@ForAll long seed) throws Exception {
     Random random = new Random(seed);
     BinaryBody body = new BinaryBody(text(random), bytes(random));
@@ -79,7 +79,7 @@ class RoundTripTest {
     assertEquals(frame, TunnelFrame.parse(frame.write()));
   }
 
-  @Property(tries = 1000)
+  @Property(tries = 400)
   void goDurationsSurvive(@ForAll long nanos) throws Exception {
     Duration duration = Duration.ofNanos(nanos == Long.MIN_VALUE ? 0 : nanos);
     assertEquals(duration, GoDuration.parse(GoDuration.format(duration)));
