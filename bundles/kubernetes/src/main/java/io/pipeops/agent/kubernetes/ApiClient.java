@@ -219,6 +219,8 @@ final class ApiClient implements ApiCalls, AutoCloseable {
     try {
       made.start();
       made.getContentDecoderFactories().clear();
+      // Answers are passed on as they are; a 401 without a challenge would even be an error.
+      made.getProtocolHandlers().clear();
       return made;
     } catch (Exception e) {
       throw new IOException("cannot start the HTTP client", e);

@@ -3,11 +3,9 @@ package io.pipeops.agent.kubernetes;
 import io.pipeops.agent.api.kubernetes.ApiCalls;
 import io.pipeops.agent.api.kubernetes.ApiServer;
 import io.pipeops.agent.api.metrics.Metrics;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -173,7 +171,8 @@ public final class ClusterAccess {
   private LocatedApiServer server(Place found) throws AccessException {
     Place place = found;
     if (!config.ca_cert_data().isBlank()) {
-      String pem = decode(config.ca_cert_data());
+      String pem = Pem.decode(config.ca_cert_data(), "setting kubernetes.ca_cert_data");
+      Pem.certificates(pem, "setting kubernetes.ca_cert_data");
       place =
           new Place(
               found.base(),
@@ -223,14 +222,6 @@ public final class ClusterAccess {
       }
     }
     published.unregister();
-  }
-
-  private static String decode(String base64) throws AccessException {
-    try {
-      return new String(Base64.getMimeDecoder().decode(base64), StandardCharsets.US_ASCII);
-    } catch (IllegalArgumentException e) {
-      throw new AccessException("setting kubernetes.ca_cert_data is not base64", e);
-    }
   }
 
   private static String first(String... candidates) {

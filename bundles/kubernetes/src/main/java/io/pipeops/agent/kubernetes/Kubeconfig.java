@@ -7,7 +7,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -61,11 +60,7 @@ final class Kubeconfig {
     String pem(String key) throws AccessException {
       String data = text(key + "-data");
       if (!data.isEmpty()) {
-        try {
-          return new String(Base64.getMimeDecoder().decode(data), StandardCharsets.US_ASCII);
-        } catch (IllegalArgumentException e) {
-          throw new AccessException(what + ": " + key + "-data is not base64", e);
-        }
+        return Pem.decode(data, what + ": " + key + "-data");
       }
       Path file = path(key);
       return file == null ? "" : read(file);
@@ -157,6 +152,9 @@ final class Kubeconfig {
   private static Supplier<String> ca(Entry cluster) throws AccessException {
     Path file = cluster.path("certificate-authority");
     String pem = cluster.pem("certificate-authority");
+    if (file != null || !pem.isEmpty()) {
+      Pem.certificates(pem, cluster.what + ": certificate-authority");
+    }
     if (file == null || !cluster.text("certificate-authority-data").isEmpty()) {
       return () -> pem;
     }

@@ -83,6 +83,20 @@ final class Pem {
     throw new AccessException(what + " holds no PEM private key");
   }
 
+  /**
+   * PEM text that was wrapped in base64 once more; white space in it does not matter.
+   *
+   * @throws AccessException if it is something else
+   */
+  static String decode(String base64, String what) throws AccessException {
+    try {
+      byte[] text = Base64.getDecoder().decode(base64.replaceAll("\\s+", ""));
+      return new String(text, StandardCharsets.US_ASCII);
+    } catch (IllegalArgumentException e) {
+      throw new AccessException(what + " is not base64", e);
+    }
+  }
+
   private static PrivateKey pkcs8(byte[] der, String what) throws AccessException {
     try {
       Der key = Der.of(der).enter(Der.SEQUENCE);

@@ -28,6 +28,7 @@ public final class SeriesRegistry {
   private static final class Family {
     final String help;
     final Kind kind;
+    boolean full;
 
     /** Labels, to owner, to the metric's key in the registry. */
     final SortedMap<String, Map<Long, String>> series = new TreeMap<>();
@@ -67,7 +68,10 @@ public final class SeriesRegistry {
     Map<Long, String> owners = family.series.get(series.labels());
     if (owners == null) {
       if (family.series.size() >= MAX_SERIES) {
-        log.warn("Metric name={} has too many labels; the rest is not shown", series.name());
+        if (!family.full) {
+          family.full = true;
+          log.warn("Metric name={} has too many labels; the rest is not shown", series.name());
+        }
         return made.get();
       }
       owners = new LinkedHashMap<>();
