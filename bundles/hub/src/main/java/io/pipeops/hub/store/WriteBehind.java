@@ -34,6 +34,7 @@ final class WriteBehind implements AutoCloseable {
   private final Database database;
   private final long intervalNanos;
   private final Thread writer;
+  private final Object writing = new Object();
 
   private final Map<String, Beat> latest = new HashMap<>();
   private final Map<String, Beat> beats = new HashMap<>();
@@ -113,6 +114,13 @@ final class WriteBehind implements AutoCloseable {
 
   /** Writes what waits; what could not be written waits again unless there is something newer. */
   void write() {
+    // One after the other: what is newer must not be overtaken by what is older.
+    synchronized (writing) {
+      writeAll();
+    }
+  }
+
+  private void writeAll() {
     Map<String, Beat> someBeats;
     Map<String, Instant> someUsed;
     List<HubEvent> someEvents;

@@ -45,7 +45,7 @@ class PostgresStoreTest extends HubStoreContract {
         "hub",
         "not-needed",
         2,
-        Duration.ofSeconds(2),
+        Duration.ofSeconds(30),
         Duration.ofMillis(100),
         embedded.secretKey());
   }
@@ -55,6 +55,17 @@ class PostgresStoreTest extends HubStoreContract {
     assertEquals("postgresql", store.databaseKind());
     AgentCredential who = agent();
     RegisteredCluster cluster = store.register(who, registration("a1", ""));
+    settings =
+        new StoreSettings(
+            home,
+            settings.databaseUrl(),
+            "hub",
+            "not-needed",
+            2,
+            Duration.ofSeconds(1),
+            Duration.ofMillis(100),
+            "");
+    reopen();
     server.down();
     try {
       StoreUnavailableException lost =
