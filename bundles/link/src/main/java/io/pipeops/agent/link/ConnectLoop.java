@@ -231,6 +231,7 @@ final class ConnectLoop {
   private void step() throws InterruptedException {
     boolean gateway = mode == Mode.GATEWAY;
     LinkConnection connection = null;
+    boolean dialed = false;
     try {
       URI peer = peer();
       board.peer(PeerUrl.origin(peer), gateway);
@@ -240,6 +241,7 @@ final class ConnectLoop {
         answers = facts.ask();
       }
       dialer.dial(peer, connection);
+      dialed = true;
       synchronized (this) {
         open = connection;
         if (stopping) {
@@ -257,11 +259,13 @@ final class ConnectLoop {
       }
       failed(e.getMessage(), backoff.longest());
     } catch (RefusedException e) {
-      refused(e, gateway);
+      refused(e, gateway, dialed);
     } catch (IOException e) {
-      unreachable(
-          "cannot reach " + (gateway ? "the gateway: " : "the control plane: ") + message(e),
-          gateway);
+      String what =
+          dialed
+              ? "the registration failed: "
+              : gateway ? "cannot reach the gateway: " : "cannot reach the control plane: ";
+      unreachable(what + message(e), gateway);
     } finally {
       synchronized (this) {
         current = null;
@@ -439,7 +443,8 @@ final class ConnectLoop {
     }
   }
 
-  private void refused(RefusedException e, boolean gateway) throws InterruptedException {
+  private void refused(RefusedException e, boolean gateway, boolean dialed)
+      throws InterruptedException {
     if (e.alreadyConnected()) {
       standby(e.getMessage());
     } else if (e.unauthorized() && gateway) {
@@ -458,7 +463,8 @@ final class ConnectLoop {
               + "; check link.token_file or link.token",
           backoff.longest());
     } else {
-      unreachable((gateway ? "the gateway " : "the control plane ") + e.getMessage(), gateway);
+      String who = dialed ? "" : gateway ? "the gateway " : "the control plane ";
+      unreachable(who + e.getMessage(), gateway);
     }
   }
 

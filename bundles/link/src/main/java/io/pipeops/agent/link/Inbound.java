@@ -278,7 +278,7 @@ final class Inbound {
     metrics.unknown.increment();
     log.debug("Unknown message type={}", line(message.type()));
     if (unknown.first(message.type())) {
-      log.info("The peer sent a message of a type unknown here type={}", line(message.type()));
+      log.debug("First message of this type type={}", line(message.type()));
       String type = message.type();
       answer(
           "",

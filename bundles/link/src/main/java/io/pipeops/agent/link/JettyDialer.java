@@ -20,6 +20,7 @@ import java.util.concurrent.TimeoutException;
 import org.eclipse.jetty.client.BasicAuthentication;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.client.HttpProxy;
+import org.eclipse.jetty.client.HttpResponseException;
 import org.eclipse.jetty.client.Origin;
 import org.eclipse.jetty.client.Response;
 import org.eclipse.jetty.client.transport.HttpClientTransportOverHTTP;
@@ -110,6 +111,9 @@ final class JettyDialer implements Dialer {
   }
 
   private IOException refusal(Throwable failure, Upgrade upgrade, String token) {
+    if (failure instanceof UpgradeException refused && refused.getResponseStatusCode() == 101) {
+      return new IOException("the answer is not a valid WebSocket upgrade", failure);
+    }
     if (failure instanceof UpgradeException refused && refused.getResponseStatusCode() > 0) {
       int status = refused.getResponseStatusCode();
       String reason = PeerText.line(upgrade.reason(), token);
@@ -117,6 +121,14 @@ final class JettyDialer implements Dialer {
           status, "refused with HTTP " + status + (reason.isEmpty() ? "" : ": " + reason));
     }
     for (Throwable t = failure; t != null; t = t.getCause()) {
+      if (t instanceof HttpResponseException response) {
+        return new IOException(
+            "the proxy "
+                + proxy.map(Proxy::toString).orElse("")
+                + " refused with HTTP "
+                + response.getResponse().getStatus(),
+            failure);
+      }
       if (t instanceof TimeoutException) {
         return new IOException("no answer within " + handshake.toMillis() + " ms", failure);
       }

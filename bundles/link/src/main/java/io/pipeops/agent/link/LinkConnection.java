@@ -51,6 +51,7 @@ final class LinkConnection implements FrameHandler, Reply {
   private volatile CoreSession session;
   private volatile long lastFrame = System.nanoTime();
   private boolean woken;
+  private volatile boolean closing;
   private volatile String cause = "";
 
   LinkConnection(
@@ -122,7 +123,7 @@ final class LinkConnection implements FrameHandler, Reply {
   @Override
   public void onError(Throwable failure, Callback callback) {
     if (cause.isEmpty()) {
-      cause = "connection failed: " + Failures.describe(failure);
+      cause = Failures.describe(failure);
     }
     callback.succeeded();
   }
@@ -149,7 +150,7 @@ final class LinkConnection implements FrameHandler, Reply {
                 () -> done.done(null),
                 failure -> {
                   done.done(failure);
-                  abort("write failed: " + Failures.describe(failure));
+                  failed("write failed: ", failure);
                 })));
   }
 
@@ -171,11 +172,14 @@ final class LinkConnection implements FrameHandler, Reply {
       }
       if (now - nextPing >= 0) {
         nextPing = now + ping;
+        if (closing) {
+          // No frame may follow the close frame, and what waits in the socket is still on its way.
+          continue;
+        }
         session.sendFrame(
             entry(
                 new Frame(OpCode.PING),
-                Callback.from(
-                    () -> {}, failure -> abort("ping failed: " + Failures.describe(failure)))));
+                Callback.from(() -> {}, failure -> failed("ping failed: ", failure))));
       }
       long held = in.expire(now);
       long until = Math.min(nextPing - now, lastFrame + read - now);
@@ -217,6 +221,12 @@ final class LinkConnection implements FrameHandler, Reply {
     }
   }
 
+  private void failed(String what, Throwable failure) {
+    if (!closing) {
+      abort(what + Failures.describe(failure));
+    }
+  }
+
   /** Cuts the connection at once. */
   void abort(String reason) {
     if (cause.isEmpty()) {
@@ -242,6 +252,7 @@ final class LinkConnection implements FrameHandler, Reply {
       CoreSession now = session;
       if (now != null && now.isOutputOpen()) {
         cause = reason;
+        closing = true;
         now.close(code, code == CloseStatus.NORMAL ? null : reason, Callback.NOOP);
         socketClosed.await(end - System.nanoTime(), TimeUnit.NANOSECONDS);
       }

@@ -134,6 +134,8 @@ final class Tls {
       if (t instanceof CertificateNotYetValidException) {
         return "TLS: the peer's certificate is not valid yet; check the clock of this host";
       }
+    }
+    for (Throwable t : chain) {
       if (t instanceof CertPathBuilderException
           || String.valueOf(t.getMessage()).contains("PKIX path")) {
         return "TLS: the peer's certificate is not signed by a trusted CA; name that CA in"
