@@ -81,7 +81,7 @@ final class AgentConnection implements FrameHandler {
     this.stalls = new StallBudget(sessions.limits().stall());
     this.writer =
         new AgentWriter(
-            sessions.metrics().bytesOut, cause -> drop("the agent takes no more messages"));
+            sessions.metrics().bytesOut, cause -> drop("the connection to the agent broke"));
     schedulePing();
   }
 

@@ -9,12 +9,12 @@ import java.time.Duration;
  * threads.
  */
 final class StallBudget {
-  /** Part of the time that pauses may take in the long run while others are busy. */
-  private static final double SHARE = 0.1;
+  /** Pauses may take this part of the time in the long run while others are busy: a tenth. */
+  private static final long SHARE = 10;
 
   private final long pause;
   private final long most;
-  private double left;
+  private long left;
   private long since = System.nanoTime();
 
   StallBudget(Duration pause) {
@@ -29,7 +29,7 @@ final class StallBudget {
       return Duration.ofNanos(pause);
     }
     refill();
-    return Duration.ofNanos(left < pause / 20.0 ? 0 : (long) Math.min(pause, left));
+    return Duration.ofNanos(left < pause / 20 ? 0 : Math.min(pause, left));
   }
 
   /** A pause is over. */
@@ -42,7 +42,7 @@ final class StallBudget {
 
   private void refill() {
     long now = System.nanoTime();
-    left = Math.min(most, left + (now - since) * SHARE);
+    left = Math.min(most, left + (now - since) / SHARE);
     since = now;
   }
 }
