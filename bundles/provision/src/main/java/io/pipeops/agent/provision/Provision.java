@@ -5,7 +5,6 @@ import io.pipeops.agent.api.feature.FeatureStatus;
 import io.pipeops.agent.api.feature.Features;
 import io.pipeops.agent.api.metrics.Metrics;
 import io.pipeops.agent.provision.features.FeatureRuntime;
-import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -108,7 +107,7 @@ public final class Provision implements Features {
       metrics.gauge(
           "pipeops_agent_features",
           "Features by state",
-          () -> count(state),
+          () -> features.count(state),
           "state",
           state.name().toLowerCase(Locale.ROOT));
     }
@@ -134,12 +133,6 @@ public final class Provision implements Features {
     if (counter != null) {
       counter.increment();
     }
-  }
-
-  private double count(FeatureState state) {
-    Map<FeatureState, Integer> counts = new EnumMap<>(FeatureState.class);
-    features.list().forEach(f -> counts.merge(f.state(), 1, Integer::sum));
-    return counts.getOrDefault(state, 0);
   }
 
   @Override

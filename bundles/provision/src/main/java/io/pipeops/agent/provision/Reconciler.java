@@ -227,6 +227,8 @@ final class Reconciler {
     if (changed) {
       refresh();
       reconcile();
+    } else if (lookAtHealth && features.retryDue()) {
+      reconcile();
     }
     if (everySecond) {
       features.retireDrained();

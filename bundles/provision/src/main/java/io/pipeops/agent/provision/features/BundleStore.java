@@ -92,7 +92,8 @@ final class BundleStore {
       verified.put(key, copy);
     } catch (IOException failed) {
       throw new BadFeature(
-          "%s could not be verified: %s".formatted(jar.ref().jar(), BoundedCall.reason(failed)));
+          "%s could not be verified: %s".formatted(jar.ref().jar(), BoundedCall.reason(failed)),
+          true);
     }
   }
 
@@ -114,7 +115,11 @@ final class BundleStore {
       Bundle bundle = framework.installBundle(location, jar);
       bundle.adapt(BundleStartLevel.class).setStartLevel(START_LEVEL);
       return bundle;
-    } catch (BundleException | IOException failed) {
+    } catch (IOException failed) {
+      throw new BadFeature(
+          "the bundle %s could not be installed: %s".formatted(key, BoundedCall.reason(failed)),
+          true);
+    } catch (BundleException failed) {
       throw new BadFeature(
           "the bundle %s could not be installed: %s".formatted(key, BoundedCall.reason(failed)));
     }
@@ -155,6 +160,16 @@ final class BundleStore {
     }
   }
 
+  /** Counts the user of bundles that are installed; the others are left out. */
+  void hold(Collection<BundleKey> keys, String user) {
+    for (BundleKey key : keys) {
+      Entry entry = entries.get(key);
+      if (entry != null) {
+        entry.users.add(user);
+      }
+    }
+  }
+
   /** Whether nobody but this user has the bundle. */
   boolean only(BundleKey key, String user) {
     Entry entry = entries.get(key);
@@ -167,8 +182,7 @@ final class BundleStore {
     if (entry == null) {
       return;
     }
-    entry.users.remove(user);
-    if (!entry.users.isEmpty()) {
+    if (!entry.users.remove(user) || !entry.users.isEmpty()) {
       return;
     }
     stop(key);

@@ -1,11 +1,7 @@
 package io.pipeops.agent.provision.features;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
-import com.fasterxml.jackson.core.StreamReadConstraints;
-import com.fasterxml.jackson.core.StreamReadFeature;
 import io.pipeops.agent.provision.settings.SettingType;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -25,31 +21,14 @@ public final class FeatureFileReader {
   public static final int MAX_BYTES = 256 * 1024;
 
   private static final int MAX_BUNDLES = 128;
-  private static final int MAX_ENTRIES = 256;
   private static final Pattern NAME = Pattern.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*");
   private static final Pattern SHA256 = Pattern.compile("[0-9a-fA-F]{64}");
   private static final Set<String> PROGRAMS = Set.of("agent", "hub", "sandbox");
   private static final Set<String> TEXTS =
       Set.of("name", "license", "docURL", "vendor", "SCM", "feature-resource-version");
 
-  private static final JsonFactory JSON =
-      JsonFactory.builder()
-          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-          .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
-          .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
-          .streamReadConstraints(
-              StreamReadConstraints.builder()
-                  .maxNestingDepth(16)
-                  .maxDocumentLength(MAX_BYTES)
-                  .maxStringLength(MAX_BYTES)
-                  .maxNameLength(512)
-                  .maxNumberLength(64)
-                  .build())
-          .build();
-
-  private final String file;
   private final boolean base;
-  private final JsonParser json;
+  private final StrictJson json;
 
   private String[] id;
   private String description = "";
@@ -59,8 +38,7 @@ public final class FeatureFileReader {
   private boolean enabled = true;
   private List<String> requires = List.of();
 
-  private FeatureFileReader(String file, boolean base, JsonParser json) {
-    this.file = file;
+  private FeatureFileReader(boolean base, StrictJson json) {
     this.base = base;
     this.json = json;
   }
@@ -89,8 +67,8 @@ public final class FeatureFileReader {
     if (content.length > MAX_BYTES) {
       throw new BadFeature(file + ": larger than " + MAX_BYTES + " bytes");
     }
-    try (JsonParser json = JSON.createParser(content)) {
-      return new FeatureFileReader(file, base, json).feature();
+    try (StrictJson json = new StrictJson(file, content)) {
+      return new FeatureFileReader(base, json).feature();
     } catch (JsonProcessingException malformed) {
       int line = malformed.getLocation() == null ? 1 : malformed.getLocation().getLineNr();
       throw new BadFeature(file + ":" + Math.max(line, 1) + ": invalid JSON: " + reason(malformed));
@@ -105,22 +83,22 @@ public final class FeatureFileReader {
   }
 
   private FeatureFile feature() throws IOException, BadFeature {
-    if (json.nextToken() != JsonToken.START_OBJECT) {
-      throw bad("a feature file holds one JSON object");
+    if (json.next() != JsonToken.START_OBJECT) {
+      throw json.bad("a feature file holds one JSON object");
     }
-    object(this::topLevel);
-    if (json.nextToken() != null) {
-      throw bad("there is something after the feature");
+    json.members(this::topLevel);
+    if (json.next() != null) {
+      throw json.bad("there is something after the feature");
     }
     if (id == null) {
-      throw bad("\"id\" is missing");
+      throw json.bad("\"id\" is missing");
     }
     if (bundles.isEmpty() && !base) {
-      throw bad("\"bundles\" is missing or empty");
+      throw json.bad("\"bundles\" is missing or empty");
     }
     String name = id[1].startsWith("feature-") ? id[1].substring("feature-".length()) : id[1];
     if (!base && !NAME.matcher(name).matches()) {
-      throw bad("\"" + name + "\" is not a feature's name; write group:feature-name:version");
+      throw json.bad("\"" + name + "\" is not a feature's name; write group:feature-name:version");
     }
     try {
       return new FeatureFile(
@@ -134,73 +112,73 @@ public final class FeatureFileReader {
           enabled,
           requires);
     } catch (IllegalArgumentException malformed) {
-      throw bad("\"" + id[2] + "\" is not a version such as 1.2.3");
+      throw json.bad("\"" + id[2] + "\" is not a version such as 1.2.3");
     }
   }
 
   private void topLevel(String key) throws IOException, BadFeature {
     switch (key) {
-      case "id" -> id = coordinates(text(key));
-      case "description" -> description = text(key);
+      case "id" -> id = coordinates(json.text(key));
+      case "description" -> description = json.text(key);
       case "bundles" -> bundles();
       case "configurations" -> configurations();
       case "extensions" -> extensions();
       default -> {
         if (base) {
-          json.skipChildren();
+          json.skip();
         } else if (TEXTS.contains(key)) {
-          text(key);
+          json.text(key);
         } else {
-          throw unknown(key);
+          throw json.unknown(key);
         }
       }
     }
   }
 
   private void bundles() throws IOException, BadFeature {
-    array("bundles");
-    while (json.nextToken() != JsonToken.END_ARRAY) {
+    json.array("bundles");
+    while (json.next() != JsonToken.END_ARRAY) {
       if (bundles.size() == MAX_BUNDLES) {
-        throw bad("more than " + MAX_BUNDLES + " bundles");
+        throw json.bad("more than " + MAX_BUNDLES + " bundles");
       }
       bundles.add(bundle());
     }
   }
 
   private BundleRef bundle() throws IOException, BadFeature {
-    if (base && json.currentToken() == JsonToken.VALUE_STRING) {
-      String[] parts = coordinates(json.getText());
+    if (base && json.current() == JsonToken.VALUE_STRING) {
+      String[] parts = coordinates(json.text("bundles"));
       return new BundleRef(parts[0], parts[1], parts[2], "");
     }
-    if (json.currentToken() != JsonToken.START_OBJECT) {
-      throw bad("a bundle is an object with \"id\" and \"sha256\"");
+    if (json.current() != JsonToken.START_OBJECT) {
+      throw json.bad("a bundle is an object with \"id\" and \"sha256\"");
     }
     String[] found = new String[2];
-    object(
+    json.members(
         key -> {
           switch (key) {
-            case "id" -> found[0] = text(key);
-            case "sha256" -> found[1] = text(key);
+            case "id" -> found[0] = json.text(key);
+            case "sha256" -> found[1] = json.text(key);
             default -> {
               if (!base) {
-                throw unknown(key);
+                throw json.unknown(key);
               }
-              json.skipChildren();
+              json.skip();
             }
           }
         });
     if (found[0] == null) {
-      throw bad("a bundle has no \"id\"");
+      throw json.bad("a bundle has no \"id\"");
     }
     String[] parts = coordinates(found[0]);
     if (found[1] == null && base) {
       found[1] = "";
     } else if (found[1] == null || !SHA256.matcher(found[1]).matches()) {
-      throw bad("the bundle " + found[0] + " needs \"sha256\" with 64 hexadecimal digits");
+      throw json.bad("the bundle " + found[0] + " needs \"sha256\" with 64 hexadecimal digits");
     }
     for (BundleRef earlier : bundles) {
       if (earlier.artifact().equals(parts[1]) && earlier.version().equals(parts[2])) {
-        throw bad("the bundle " + found[0] + " is there twice");
+        throw json.bad("the bundle " + found[0] + " is there twice");
       }
     }
     return new BundleRef(parts[0], parts[1], parts[2], found[1].toLowerCase(Locale.ROOT));
@@ -209,22 +187,21 @@ public final class FeatureFileReader {
   private String[] coordinates(String text) throws BadFeature {
     String[] parts = BundleRef.coordinates(text);
     if (parts == null) {
-      throw bad("\"" + clip(text) + "\" has not the form group:artifact:version");
+      throw json.bad("\"" + StrictJson.clip(text) + "\" has not the form group:artifact:version");
     }
     return parts;
   }
 
   private void configurations() throws IOException, BadFeature {
-    startObject("configurations");
-    object(
+    json.object(
+        "configurations",
         pid -> {
-          startObject(pid);
           Map<String, ConfigurationValue> properties = new LinkedHashMap<>();
-          object(property -> properties.put(name(property), value(property)));
-          bounded(properties.size());
+          json.object(pid, property -> properties.put(name(property), value(property)));
+          json.bounded(properties.size());
           configurations.put(pid, properties);
         });
-    bounded(configurations.size());
+    json.bounded(configurations.size());
   }
 
   private static String name(String property) {
@@ -237,24 +214,24 @@ public final class FeatureFileReader {
     String type = colon < 0 ? "" : property.substring(colon + 1);
     boolean declared = type.endsWith("[]") || type.startsWith("Collection<");
     type = type.replace("[]", "").replace("Collection<", "").replace(">", "");
-    boolean array = json.currentToken() == JsonToken.START_ARRAY;
+    boolean array = json.current() == JsonToken.START_ARRAY;
     List<String> texts = new ArrayList<>();
-    JsonToken first = json.currentToken();
+    JsonToken first = json.current();
     if (array) {
-      while (json.nextToken() != JsonToken.END_ARRAY) {
-        first = json.currentToken();
-        texts.add(scalar(property));
-        bounded(texts.size());
+      while (json.next() != JsonToken.END_ARRAY) {
+        first = json.current();
+        texts.add(json.scalar(property));
+        json.bounded(texts.size());
       }
     } else {
-      texts.add(scalar(property));
+      texts.add(json.scalar(property));
     }
     SettingType of = type.isEmpty() ? natural(first) : SettingType.named(type);
     ConfigurationValue value = new ConfigurationValue(of, array || declared, texts);
     try {
       value.value();
     } catch (IllegalArgumentException malformed) {
-      throw bad("\"" + clip(property) + "\" has a value of another type");
+      throw json.bad("\"" + StrictJson.clip(property) + "\" has a value of another type");
     }
     return value;
   }
@@ -268,124 +245,53 @@ public final class FeatureFileReader {
     };
   }
 
-  private String scalar(String property) throws IOException, BadFeature {
-    if (!json.currentToken().isScalarValue() || json.currentToken() == JsonToken.VALUE_NULL) {
-      throw bad("\"" + clip(property) + "\" needs a plain value or a list of them");
-    }
-    return json.getText();
-  }
-
   private void extensions() throws IOException, BadFeature {
-    startObject("extensions");
-    object(
+    json.object(
+        "extensions",
         key -> {
           if (key.equals("agent")) {
-            startObject(key);
-            object(this::extension);
+            json.object(key, this::extension);
           } else if (base) {
-            json.skipChildren();
+            json.skip();
           } else {
-            throw unknown("extensions." + key);
+            throw json.unknown("extensions." + key);
           }
         });
   }
 
   private void extension(String key) throws IOException, BadFeature {
     switch (key) {
-      case "kind", "type" -> text(key);
+      case "kind", "type" -> json.text(key);
       case "json" -> {
-        startObject(key);
-        object(this::agent);
+        json.object(key, this::agent);
       }
-      default -> throw unknown("extensions.agent." + key);
+      default -> throw json.unknown("extensions.agent." + key);
     }
   }
 
   private void agent(String key) throws IOException, BadFeature {
     switch (key) {
       case "programs" -> {
-        programs = texts(key);
+        programs = json.texts(key);
         for (String program : programs) {
           if (!PROGRAMS.contains(program)) {
-            throw bad("\"" + clip(program) + "\" is not a program; allowed: agent, hub, sandbox");
+            throw json.bad(
+                "\""
+                    + StrictJson.clip(program)
+                    + "\" is not a program; allowed: agent, hub, sandbox");
           }
         }
       }
-      case "requires" -> requires = texts(key);
+      case "requires" -> requires = json.texts(key);
       case "enabled" -> {
-        if (!json.currentToken().isBoolean()) {
-          throw bad("\"enabled\" needs true or false");
-        }
-        enabled = json.getBooleanValue();
+        enabled = json.bool(key);
       }
       default -> {
         if (!base) {
-          throw unknown("extensions.agent.json." + key);
+          throw json.unknown("extensions.agent.json." + key);
         }
-        json.skipChildren();
+        json.skip();
       }
     }
-  }
-
-  private List<String> texts(String key) throws IOException, BadFeature {
-    array(key);
-    List<String> texts = new ArrayList<>();
-    while (json.nextToken() != JsonToken.END_ARRAY) {
-      texts.add(text(key));
-      bounded(texts.size());
-    }
-    return texts;
-  }
-
-  private String text(String key) throws IOException, BadFeature {
-    if (json.currentToken() != JsonToken.VALUE_STRING) {
-      throw bad("\"" + clip(key) + "\" needs a text");
-    }
-    return json.getText();
-  }
-
-  private void array(String key) throws BadFeature {
-    if (json.currentToken() != JsonToken.START_ARRAY) {
-      throw bad("\"" + clip(key) + "\" needs a list");
-    }
-  }
-
-  private void startObject(String key) throws BadFeature {
-    if (json.currentToken() != JsonToken.START_OBJECT) {
-      throw bad("\"" + clip(key) + "\" needs an object");
-    }
-  }
-
-  private void bounded(int size) throws BadFeature {
-    if (size > MAX_ENTRIES) {
-      throw bad("more than " + MAX_ENTRIES + " entries");
-    }
-  }
-
-  /** Reads the members of the object that the parser stands at; each call reads one value. */
-  private void object(Member member) throws IOException, BadFeature {
-    while (json.nextToken() != JsonToken.END_OBJECT) {
-      String key = json.currentName();
-      json.nextToken();
-      member.read(key);
-    }
-  }
-
-  private BadFeature unknown(String key) {
-    return bad("unknown key \"" + clip(key) + "\"");
-  }
-
-  private BadFeature bad(String reason) {
-    return new BadFeature(file + ":" + json.currentLocation().getLineNr() + ": " + reason);
-  }
-
-  private static String clip(String text) {
-    String line = text.replaceAll("\\p{Cntrl}", " ");
-    return line.length() > 80 ? line.substring(0, 80) + "…" : line;
-  }
-
-  /** Reads the value of one key. */
-  private interface Member {
-    void read(String key) throws IOException, BadFeature;
   }
 }

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 
 /**
@@ -261,7 +262,7 @@ public final class FeatureFolder {
     try {
       BasicFileAttributes attributes = Files.readAttributes(path, BasicFileAttributes.class);
       return Objects.toString(attributes.fileKey(), "")
-          + attributes.lastModifiedTime().toInstant()
+          + attributes.lastModifiedTime().to(TimeUnit.NANOSECONDS)
           + "/"
           + attributes.size();
     } catch (IOException absent) {

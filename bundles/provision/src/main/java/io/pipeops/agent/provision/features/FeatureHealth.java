@@ -29,6 +29,7 @@ final class FeatureHealth {
   private static final Duration FAILED_FOR_GOOD = Duration.ofSeconds(1);
 
   private static final Duration CHECK_LIMIT = Duration.ofSeconds(5);
+  private static final Duration SHORTEST_CHECK = Duration.ofMillis(200);
   private static final long SHORTEST_PAUSE = 20;
   private static final long LONGEST_PAUSE = 500;
 
@@ -55,7 +56,7 @@ final class FeatureHealth {
       String reason = failure;
       if (failure.isEmpty()) {
         failedSince = 0;
-        reason = checks(bundles, left.compareTo(CHECK_LIMIT) < 0 ? left : CHECK_LIMIT);
+        reason = checks(bundles, bounded(left));
         if (reason.isEmpty()) {
           return "";
         }
@@ -72,6 +73,11 @@ final class FeatureHealth {
     }
   }
 
+  private static Duration bounded(Duration left) {
+    Duration most = left.compareTo(CHECK_LIMIT) < 0 ? left : CHECK_LIMIT;
+    return most.compareTo(SHORTEST_CHECK) < 0 ? SHORTEST_CHECK : most;
+  }
+
   /** What is wrong as far as can be told without calling anyone; empty if nothing. */
   String atRest(Collection<Bundle> bundles) {
     for (Bundle bundle : bundles) {
@@ -80,6 +86,15 @@ final class FeatureHealth {
         return "the bundle " + bundle.getSymbolicName() + " is " + state(bundle);
       }
     }
+    try {
+      return failedComponent(bundles);
+    } catch (IllegalStateException | NullPointerException gone) {
+      // SCR stumbles over a bundle that is uninstalled while it is asked.
+      return "a bundle is being taken away";
+    }
+  }
+
+  private String failedComponent(Collection<Bundle> bundles) {
     for (ComponentDescriptionDTO component :
         components.getComponentDescriptionDTOs(bundles.toArray(Bundle[]::new))) {
       for (ComponentConfigurationDTO instance :

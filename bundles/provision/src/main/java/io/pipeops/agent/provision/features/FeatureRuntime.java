@@ -9,7 +9,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -60,7 +59,7 @@ public final class FeatureRuntime {
   private final PlanRunner runner;
   private final Consumer<String> upgrades;
   private final List<RunningFeature> running = new CopyOnWriteArrayList<>();
-  private final Failures failures = new Failures();
+  private final Failures failures = new Failures(System::nanoTime);
 
   private volatile Selection selection = new Selection(Map.of(), Map.of(), Map.of());
   private volatile Map<String, Instant> idleSince = Map.of();
@@ -113,6 +112,7 @@ public final class FeatureRuntime {
       PlanRunner.Outcome outcome = runner.run(plan, choice.chosen(), request.limits());
       outcome.upgraded().forEach(name -> upgrades.accept("success"));
       outcome.failures().values().forEach(this::remember);
+      running.forEach(f -> failures.forget(f.candidate));
     }
     settled = true;
   }
@@ -133,7 +133,7 @@ public final class FeatureRuntime {
             base,
             request.enabled(),
             candidate -> {
-              String reason = failures.of(candidate);
+              String reason = failures.of(candidate, this::alone);
               return reason.isEmpty() ? request.obstacle().apply(candidate) : reason;
             }));
   }
@@ -172,9 +172,7 @@ public final class FeatureRuntime {
     upgrades.accept(former ? "rolled_back" : "failed");
     if (failure.fault() != PlanRunner.Fault.NEED) {
       failures.remember(
-          failure.candidate(),
-          failure.fault() == PlanRunner.Fault.JARS,
-          failure.candidate() + ": " + failure.reason());
+          failure.candidate(), failure.fault(), failure.candidate() + ": " + failure.reason());
     }
   }
 
@@ -244,6 +242,15 @@ public final class FeatureRuntime {
     return all;
   }
 
+  /** Whether a version that failed is worth another try by now. */
+  public boolean retryDue() {
+    return failures.due(this::alone);
+  }
+
+  private boolean alone(String name) {
+    return running.stream().noneMatch(f -> f.name().equals(name));
+  }
+
   /** Lets former versions go that have no streams left, or whose time is over. */
   public void retireDrained() throws InterruptedException {
     for (RunningFeature feature : running) {
@@ -272,10 +279,12 @@ public final class FeatureRuntime {
   /** Looks how the running features are, and says so when that has changed. */
   public void watchHealth() throws InterruptedException {
     for (RunningFeature feature : running) {
-      if (feature.state() == FeatureState.ACTIVE || feature.state() == FeatureState.DEGRADED) {
+      if (!feature.draining()) {
         String reason = health.atRest(feature.bundles());
         reason = reason.isEmpty() ? health.checks(feature.bundles(), CHECK_LIMIT) : reason;
-        FeatureState state = reason.isEmpty() ? FeatureState.ACTIVE : FeatureState.DEGRADED;
+        FeatureState unwell =
+            feature.state() == FeatureState.FAILED ? FeatureState.FAILED : FeatureState.DEGRADED;
+        FeatureState state = reason.isEmpty() ? FeatureState.ACTIVE : unwell;
         if (state != feature.state() && state == FeatureState.DEGRADED) {
           log.warn("Feature degraded feature={}: {}; it keeps running", feature.name(), reason);
         } else if (state != feature.state()) {
@@ -288,55 +297,18 @@ public final class FeatureRuntime {
 
   /** All features as they are now. */
   public List<FeatureStatus> list() {
-    List<FeatureStatus> all = new ArrayList<>();
-    Selection choice = selection;
-    Set<String> shown = new HashSet<>();
-    for (RunningFeature feature : running) {
-      if (!feature.draining()) {
-        shown.add(feature.name());
-      }
-      all.add(status(feature, choice.notes().getOrDefault(feature.name(), "")));
-    }
-    Map<String, Instant> since = idleSince;
-    choice
-        .idle()
-        .forEach(
-            (name, idle) -> {
-              if (!shown.contains(name)) {
-                FeatureState state =
-                    idle.reason().isEmpty()
-                        ? FeatureState.DISABLED
-                        : idle.waiting() ? FeatureState.STARTING : FeatureState.FAILED;
-                all.add(
-                    new FeatureStatus(
-                        name,
-                        idle.version(),
-                        state,
-                        since.getOrDefault(name, Instant.EPOCH),
-                        idle.reason(),
-                        List.of()));
-              }
-            });
-    all.sort(Comparator.comparing(FeatureStatus::name).thenComparing(FeatureStatus::since));
-    return all;
+    return FeatureList.of(running, selection, idleSince, health);
   }
 
-  /** With what can be seen at once, so that a bundle that was stopped by hand shows. */
-  private FeatureStatus status(RunningFeature feature, String note) {
-    FeatureStatus status = feature.status(note);
-    if (status.state() != FeatureState.ACTIVE) {
-      return status;
+  /** How many features are in a state, without asking any of them. */
+  public int count(FeatureState state) {
+    int idle = 0;
+    Selection choice = selection;
+    for (Map.Entry<String, Selection.Idle> each : choice.idle().entrySet()) {
+      boolean shown = alone(each.getKey());
+      idle += shown && FeatureList.state(each.getValue()) == state ? 1 : 0;
     }
-    String trouble = health.atRest(feature.bundles());
-    return trouble.isEmpty()
-        ? status
-        : new FeatureStatus(
-            status.name(),
-            status.version(),
-            FeatureState.DEGRADED,
-            status.since(),
-            trouble,
-            status.bundles());
+    return idle + (int) running.stream().filter(f -> f.state() == state).count();
   }
 
   /** The last plan that had something to do, a line for each step. */

@@ -128,7 +128,8 @@ public record Evaluation(
   /** Metatype has no type for addresses, so the name tells. */
   private static void address(Setting setting, String text) {
     String name = setting.attribute();
-    if (text.isEmpty() || !(name.equals("url") || name.endsWith(".url"))) {
+    boolean address = name.equals("url") || name.endsWith(".url");
+    if (text.isEmpty() || !address || text.startsWith("jdbc:")) {
       return;
     }
     try {

@@ -143,6 +143,11 @@ final class SettingsFile {
   }
 
   private void unknown(String key, YamlNode node, String source) {
+    if (lookup.section(key)) {
+      findings.problem(
+          source, "\"" + Findings.shown(false, key) + "\" is a section and needs keys below it");
+      return;
+    }
     String value =
         node instanceof YamlNode.Scalar scalar && !scalar.absent()
             ? " (value \"" + Findings.shown(Setting.secretName(key), scalar.text()) + "\")"
