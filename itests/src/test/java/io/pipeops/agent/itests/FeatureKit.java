@@ -74,8 +74,7 @@ final class FeatureKit {
         main.putValue("Bundle-Activator", activator.getName());
         main.putValue(
             "Import-Package",
-            main.getValue("Import-Package")
-                + ",org.osgi.framework,org.apache.felix.hc.api");
+            main.getValue("Import-Package") + ",org.osgi.framework,org.apache.felix.hc.api");
         main.putValue(
             "Import-Package",
             Stream.of(main.getValue("Import-Package").split(",(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)"))

@@ -31,8 +31,7 @@ final class Follow implements AutoCloseable {
             "a running demo pod",
             Duration.ofSeconds(30),
             () -> {
-              JsonNode list =
-                  Spine.JSON.readTree(spine.get("/api/v1/namespaces/demo/pods").body());
+              JsonNode list = Spine.JSON.readTree(spine.get("/api/v1/namespaces/demo/pods").body());
               for (JsonNode item : list.path("items")) {
                 if (item.path("status").path("phase").asText().equals("Running")) {
                   return item.path("metadata").path("name").asText();
@@ -76,8 +75,7 @@ final class Follow implements AutoCloseable {
   }
 
   void awaitLines(int count) {
-    Await.until(
-        count + " log lines" + error, Duration.ofSeconds(60), () -> lines.size() >= count);
+    Await.until(count + " log lines" + error, Duration.ofSeconds(60), () -> lines.size() >= count);
   }
 
   /** What is wrong with the lines seen: cut, missing or doubled; empty if all is well. */

@@ -43,7 +43,8 @@ class HotUpgradeIT {
         Follow log = Follow.start(spine)) {
       log.awaitLines(5);
       kit.upgrade("tunnel", "1.1.0");
-      Await.until("the new version is active", LIMIT, () -> states("tunnel").contains("1.1.0 ACTIVE"));
+      Await.until(
+          "the new version is active", LIMIT, () -> states("tunnel").contains("1.1.0 ACTIVE"));
       assertTrue(states("tunnel").contains("1.0.0 DRAINING"), states("tunnel").toString());
       int before = log.lines();
       log.awaitLines(before + 5);
@@ -52,7 +53,8 @@ class HotUpgradeIT {
       assertTrue(load.done() > 50, "requests: " + load.done());
       log.close();
       assertEquals("", log.gaps());
-      Await.until("the old version left", LIMIT, () -> states("tunnel").equals(List.of("1.1.0 ACTIVE")));
+      Await.until(
+          "the old version left", LIMIT, () -> states("tunnel").equals(List.of("1.1.0 ACTIVE")));
     }
     assertTrue(spine.agent().log().contains("tunnel"), "the plan is logged");
   }
@@ -94,8 +96,7 @@ class HotUpgradeIT {
           feature + " " + version + " is rolled back",
           LIMIT,
           () ->
-              reason(feature).contains(version)
-                  && states(feature).equals(List.of("1.0.0 ACTIVE")));
+              reason(feature).contains(version) && states(feature).equals(List.of("1.0.0 ACTIVE")));
     }
   }
 

@@ -10,7 +10,9 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** Requests at a steady rate through the tunnel; remembers every one that did not come back well. */
+/**
+ * Requests at a steady rate through the tunnel; remembers every one that did not come back well.
+ */
 final class Load implements AutoCloseable {
   private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor();
   private final List<Thread> requests = Collections.synchronizedList(new ArrayList<>());

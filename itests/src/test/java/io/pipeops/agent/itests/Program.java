@@ -25,8 +25,8 @@ public final class Program implements AutoCloseable {
   }
 
   /** Starts {@code bin/pipeops-agent command …} with a run folder and log below {@code dir}. */
-  public static Program start(Path dir, String command, Map<String, String> env, String... arguments)
-      throws IOException {
+  public static Program start(
+      Path dir, String command, Map<String, String> env, String... arguments) throws IOException {
     Path runDir = dir.resolve(command + "-run");
     Path log = dir.resolve(command + ".log");
     List<String> line =
@@ -43,7 +43,10 @@ public final class Program implements AutoCloseable {
         new ProcessBuilder(line)
             .redirectErrorStream(true)
             .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
-    builder.environment().keySet().removeIf(k -> k.startsWith("PIPEOPS_") || k.startsWith("AGENT_"));
+    builder
+        .environment()
+        .keySet()
+        .removeIf(k -> k.startsWith("PIPEOPS_") || k.startsWith("AGENT_"));
     builder.environment().remove("KUBECONFIG");
     builder.environment().putAll(env);
     return new Program(builder.start(), runDir, log);

@@ -187,7 +187,8 @@ public final class Spine implements AutoCloseable {
                     .build(),
                 BodyHandlers.ofString());
     if (response.statusCode() >= 300) {
-      throw new IOException(method + " " + path + ": " + response.statusCode() + " " + response.body());
+      throw new IOException(
+          method + " " + path + ": " + response.statusCode() + " " + response.body());
     }
     return JSON.readTree(response.body());
   }

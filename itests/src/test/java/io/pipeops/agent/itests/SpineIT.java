@@ -18,7 +18,9 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The main job on the embedded cluster: register, proxy, heartbeat, and tell the truth about it. */
+/**
+ * The main job on the embedded cluster: register, proxy, heartbeat, and tell the truth about it.
+ */
 class SpineIT {
   @TempDir static Path dir;
   static Spine spine;

@@ -1,0 +1,163 @@
+package io.pipeops.agent.itests;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.api.io.TempDir;
+
+/** An ordinary kubectl through hub and agent, on a real cluster with a node. */
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+class KubectlIT {
+  private static final String NAMESPACE = "itest-kubectl";
+  private static final String IMAGE = "docker.io/testcluster/busybox:1";
+
+  @TempDir static Path dir;
+  static Spine spine;
+  static Kubectl kubectl;
+  static Kubectl direct;
+
+  @BeforeAll
+  static void start() throws Exception {
+    String cluster = System.getenv("TEST_KUBECONFIG");
+    assumeTrue(
+        cluster != null && Kubectl.available(),
+        "skipped: no cluster; set TEST_KUBECONFIG to a kubeconfig and KUBECTL to the program");
+    spine = Spine.onCluster(dir, Path.of(cluster));
+    kubectl = new Kubectl(java.nio.file.Files.createDirectory(dir.resolve("k")), spine.kubeconfig());
+    direct = new Kubectl(java.nio.file.Files.createDirectory(dir.resolve("d")), Path.of(cluster));
+    direct.result("", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true");
+    kubectl.run("create", "namespace", NAMESPACE);
+    kubectl.run(
+        "create",
+        "deployment",
+        "web",
+        "-n",
+        NAMESPACE,
+        "--image=" + IMAGE,
+        "--",
+        "sh",
+        "-c",
+        "i=0; while true; do echo line $i; i=$((i+1)); sleep 0.2; done");
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    if (spine != null) {
+      direct.result("", "delete", "namespace", NAMESPACE, "--wait=false");
+      spine.close();
+    }
+  }
+
+  @Test
+  @Order(1)
+  void rolloutWaitGetDescribe() throws Exception {
+    assertTrue(
+        kubectl
+            .run("rollout", "status", "-n", NAMESPACE, "deployment/web", "--timeout=90s")
+            .contains("successfully rolled out"));
+    kubectl.run(
+        "wait", "-n", NAMESPACE, "--for=condition=Ready", "pod", "-l", "app=web", "--timeout=60s");
+    assertTrue(kubectl.run("get", "pods", "-n", NAMESPACE).contains("Running"));
+    assertTrue(kubectl.run("describe", "pods", "-n", NAMESPACE).contains("Pulled"));
+    assertEquals(
+        direct.run("get", "nodes", "-o", "name"), kubectl.run("get", "nodes", "-o", "name"));
+  }
+
+  @Test
+  @Order(2)
+  void applyClientAndServerSidePatchEditDelete() throws Exception {
+    String manifest =
+        """
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: cm, namespace: %s}
+        data: {a: one}
+        """
+            .formatted(NAMESPACE);
+    kubectl.withInput(manifest, "apply", "-f", "-");
+    kubectl.withInput(manifest.replace("one", "two"), "apply", "-f", "-");
+    kubectl.withInput(
+        manifest.replace("name: cm", "name: server").replace("one", "three"),
+        "apply",
+        "--server-side",
+        "-f",
+        "-");
+    kubectl.run(
+        "patch", "-n", NAMESPACE, "configmap", "cm", "--type=merge", "-p", "{\"data\":{\"b\":\"x\"}}");
+    kubectl.run("annotate", "-n", NAMESPACE, "configmap", "cm", "seen=yes");
+    assertEquals(
+        "two x",
+        kubectl.run("get", "-n", NAMESPACE, "configmap", "cm", "-o", "jsonpath={.data.a} {.data.b}"));
+    kubectl.run("delete", "-n", NAMESPACE, "configmap", "server");
+    Kubectl.Result gone = kubectl.result("", "get", "-n", NAMESPACE, "configmap", "server");
+    Kubectl.Result goneDirectly = direct.result("", "get", "-n", NAMESPACE, "configmap", "server");
+    assertEquals(goneDirectly.err(), gone.err(), "the API's own words");
+    assertNotEquals(0, gone.code());
+  }
+
+  @Test
+  @Order(3)
+  void watchAndFollowedLogs() throws Exception {
+    Process watch = kubectl.start("get", "pods", "-n", NAMESPACE, "-w");
+    int watchRun = kubectl.last();
+    Process logs = kubectl.start("logs", "-f", "-n", NAMESPACE, "deployment/web", "--since=1s");
+    int logsRun = kubectl.last();
+    try {
+      Await.until(
+          "log lines arrive",
+          Duration.ofSeconds(30),
+          () -> kubectl.output(logsRun).lines().count() > 10);
+      kubectl.run("scale", "-n", NAMESPACE, "deployment/web", "--replicas=2");
+      Await.until(
+          "the watch sees the second pod",
+          Duration.ofSeconds(60),
+          () ->
+              kubectl.output(watchRun).lines().map(l -> l.split("\\s+")[0]).distinct().count() >= 3);
+      long last = -1;
+      for (String line : kubectl.output(logsRun).lines().toList()) {
+        long number = Long.parseLong(line.substring("line ".length()));
+        assertTrue(last < 0 || number == last + 1, last + " -> " + number);
+        last = number;
+      }
+    } finally {
+      watch.destroy();
+      logs.destroy();
+      watch.waitFor();
+      logs.waitFor();
+    }
+  }
+
+  @Test
+  @Order(4)
+  void discoveryAndTheRest() throws Exception {
+    assertTrue(kubectl.run("api-resources").contains("deployments"));
+    assertTrue(kubectl.run("explain", "pod.spec.restartPolicy").contains("restartPolicy"));
+    assertEquals("yes", kubectl.run("auth", "can-i", "create", "pods").strip());
+    assertEquals(direct.run("get", "--raw", "/version"), kubectl.run("get", "--raw", "/version"));
+    Await.until(
+        "metrics are served",
+        Duration.ofSeconds(90),
+        () -> kubectl.result("", "top", "nodes").code() == 0);
+    assertTrue(kubectl.run("get", "clusterrole", "system:node", "-o", "name").contains("system:node"));
+  }
+
+  @Test
+  @Order(5)
+  void execFailsAtOnceWithAClearMessage() throws Exception {
+    long begin = System.nanoTime();
+    Kubectl.Result result = kubectl.result("", "exec", "-n", NAMESPACE, "deployment/web", "--", "true");
+    assertNotEquals(0, result.code());
+    assertTrue(result.err().contains("exec"), result.err());
+    assertTrue(Duration.ofNanos(System.nanoTime() - begin).toSeconds() < 20, "not after a time-out");
+  }
+}
