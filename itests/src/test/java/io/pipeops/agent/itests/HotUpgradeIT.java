@@ -25,6 +25,7 @@ class HotUpgradeIT {
   void start() throws Exception {
     kit = new FeatureKit(dir.resolve("features"));
     spine = Spine.prepared(dir);
+    spine.startCluster();
     spine.startHub();
     spine.values.put("provision.health_seconds", "5");
     spine.values.put("provision.start_seconds", "5");

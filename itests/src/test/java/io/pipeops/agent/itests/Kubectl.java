@@ -64,7 +64,9 @@ final class Kubectl {
   Process start(String... arguments) throws IOException {
     runs++;
     List<String> line = new ArrayList<>(program);
-    line.addAll(List.of("--kubeconfig", kubeconfig.toString(), "--cache-dir", dir.resolve("cache").toString()));
+    line.addAll(
+        List.of(
+            "--kubeconfig", kubeconfig.toString(), "--cache-dir", dir.resolve("cache").toString()));
     line.addAll(List.of(arguments));
     return new ProcessBuilder(line)
         .redirectOutput(file(runs, "out").toFile())

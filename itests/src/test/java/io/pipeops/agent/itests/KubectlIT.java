@@ -33,7 +33,8 @@ class KubectlIT {
         cluster != null && Kubectl.available(),
         "skipped: no cluster; set TEST_KUBECONFIG to a kubeconfig and KUBECTL to the program");
     spine = Spine.onCluster(dir, Path.of(cluster));
-    kubectl = new Kubectl(java.nio.file.Files.createDirectory(dir.resolve("k")), spine.kubeconfig());
+    kubectl =
+        new Kubectl(java.nio.file.Files.createDirectory(dir.resolve("k")), spine.kubeconfig());
     direct = new Kubectl(java.nio.file.Files.createDirectory(dir.resolve("d")), Path.of(cluster));
     direct.result("", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true");
     kubectl.run("create", "namespace", NAMESPACE);
@@ -93,11 +94,19 @@ class KubectlIT {
         "-f",
         "-");
     kubectl.run(
-        "patch", "-n", NAMESPACE, "configmap", "cm", "--type=merge", "-p", "{\"data\":{\"b\":\"x\"}}");
+        "patch",
+        "-n",
+        NAMESPACE,
+        "configmap",
+        "cm",
+        "--type=merge",
+        "-p",
+        "{\"data\":{\"b\":\"x\"}}");
     kubectl.run("annotate", "-n", NAMESPACE, "configmap", "cm", "seen=yes");
     assertEquals(
         "two x",
-        kubectl.run("get", "-n", NAMESPACE, "configmap", "cm", "-o", "jsonpath={.data.a} {.data.b}"));
+        kubectl.run(
+            "get", "-n", NAMESPACE, "configmap", "cm", "-o", "jsonpath={.data.a} {.data.b}"));
     kubectl.run("delete", "-n", NAMESPACE, "configmap", "server");
     Kubectl.Result gone = kubectl.result("", "get", "-n", NAMESPACE, "configmap", "server");
     Kubectl.Result goneDirectly = direct.result("", "get", "-n", NAMESPACE, "configmap", "server");
@@ -122,7 +131,8 @@ class KubectlIT {
           "the watch sees the second pod",
           Duration.ofSeconds(60),
           () ->
-              kubectl.output(watchRun).lines().map(l -> l.split("\\s+")[0]).distinct().count() >= 3);
+              kubectl.output(watchRun).lines().map(l -> l.split("\\s+")[0]).distinct().count()
+                  >= 3);
       long last = -1;
       for (String line : kubectl.output(logsRun).lines().toList()) {
         long number = Long.parseLong(line.substring("line ".length()));
@@ -148,16 +158,19 @@ class KubectlIT {
         "metrics are served",
         Duration.ofSeconds(90),
         () -> kubectl.result("", "top", "nodes").code() == 0);
-    assertTrue(kubectl.run("get", "clusterrole", "system:node", "-o", "name").contains("system:node"));
+    assertTrue(
+        kubectl.run("get", "clusterrole", "system:node", "-o", "name").contains("system:node"));
   }
 
   @Test
   @Order(5)
   void execFailsAtOnceWithAClearMessage() throws Exception {
     long begin = System.nanoTime();
-    Kubectl.Result result = kubectl.result("", "exec", "-n", NAMESPACE, "deployment/web", "--", "true");
+    Kubectl.Result result =
+        kubectl.result("", "exec", "-n", NAMESPACE, "deployment/web", "--", "true");
     assertNotEquals(0, result.code());
     assertTrue(result.err().contains("exec"), result.err());
-    assertTrue(Duration.ofNanos(System.nanoTime() - begin).toSeconds() < 20, "not after a time-out");
+    assertTrue(
+        Duration.ofNanos(System.nanoTime() - begin).toSeconds() < 20, "not after a time-out");
   }
 }

@@ -24,11 +24,12 @@ public final class Program implements AutoCloseable {
     this.log = log;
   }
 
-  /** Starts {@code bin/pipeops-agent command …} with a run folder and log below {@code dir}. */
+  /** Starts {@code bin/pipeops-agent command …}; run folder and log lie in dir under the name. */
   public static Program start(
-      Path dir, String command, Map<String, String> env, String... arguments) throws IOException {
-    Path runDir = dir.resolve(command + "-run");
-    Path log = dir.resolve(command + ".log");
+      Path dir, String name, String command, Map<String, String> env, String... arguments)
+      throws IOException {
+    Path runDir = dir.resolve(name + "-run");
+    Path log = dir.resolve(name + ".log");
     List<String> line =
         new ArrayList<>(
             List.of(

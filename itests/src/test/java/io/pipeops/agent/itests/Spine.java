@@ -23,8 +23,8 @@ import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 
 /**
- * A hub and an agent as two processes of the distribution. The cluster is the one of {@code
- * TEST_KUBECONFIG}, or the embedded Kubernetes API that the hub's process then runs.
+ * A hub and an agent as two processes of the distribution. The cluster is a real one, or the
+ * embedded Kubernetes API in a third process.
  */
 public final class Spine implements AutoCloseable {
   static final ObjectMapper JSON = new ObjectMapper();
@@ -33,20 +33,20 @@ public final class Spine implements AutoCloseable {
   public final Path dir;
   public final Path settings;
   public final Map<String, String> values = new LinkedHashMap<>();
-  private final boolean embedded;
+  private Program cluster;
   private Program hub;
   private Program agent;
   private HttpClient client;
 
-  private Spine(Path dir, boolean embedded) {
+  private Spine(Path dir) {
     this.dir = dir;
-    this.embedded = embedded;
     this.settings = dir.resolve("settings.yaml");
   }
 
   /** Both processes on the embedded Kubernetes API, registered and ready. */
   public static Spine embedded(Path dir) throws Exception {
-    Spine spine = new Spine(dir, true);
+    Spine spine = new Spine(dir);
+    spine.startCluster();
     spine.startHub();
     spine.startAgent();
     spine.awaitReady();
@@ -55,7 +55,7 @@ public final class Spine implements AutoCloseable {
 
   /** Both processes on a real cluster. */
   public static Spine onCluster(Path dir, Path kubeconfig) throws Exception {
-    Spine spine = new Spine(dir, false);
+    Spine spine = new Spine(dir);
     spine.values.put("kubernetes.kubeconfig", kubeconfig.toString());
     spine.startHub();
     spine.startAgent();
@@ -63,14 +63,9 @@ public final class Spine implements AutoCloseable {
     return spine;
   }
 
-  /** Nothing runs yet, and the hub's process will have no embedded cluster. */
-  public static Spine withoutCluster(Path dir) {
-    return new Spine(dir, false);
-  }
-
   /** Nothing runs yet: for tests of a start in another order. */
   public static Spine prepared(Path dir) {
-    return new Spine(dir, true);
+    return new Spine(dir);
   }
 
   public void startHub() throws IOException {
@@ -78,11 +73,11 @@ public final class Spine implements AutoCloseable {
   }
 
   public void startHub(String port) throws IOException {
-    Path run = dir.resolve("hub-run/hub.address");
-    Files.deleteIfExists(run);
+    Files.deleteIfExists(dir.resolve("hub-run/hub.address"));
     hub =
         Program.start(
             dir,
+            "hub",
             "hub",
             Map.of(),
             "--set",
@@ -92,19 +87,33 @@ public final class Spine implements AutoCloseable {
             "--set",
             "http.port=0",
             "--set",
-            "http.host=127.0.0.1",
-            "--set",
-            "features.sandbox.enabled=" + embedded,
-            "--set",
-            "sandbox.kubeconfig_file=" + dir.resolve("embedded.kubeconfig"));
+            "http.host=127.0.0.1");
     String address = hub.address("hub.address");
     Await.until("tokens of the hub", START, () -> Files.exists(dir.resolve("hub/agent.token")));
     values.putIfAbsent("link.url", address);
-    if (embedded) {
-      Await.until(
-          "the embedded cluster", START, () -> Files.exists(dir.resolve("embedded.kubeconfig")));
-      values.put("kubernetes.kubeconfig", dir.resolve("embedded.kubeconfig").toString());
-    }
+  }
+
+  /** The embedded Kubernetes API in a process of its own, so that it outlives hub and agent. */
+  public void startCluster() throws IOException {
+    Path kubeconfig = dir.resolve("embedded.kubeconfig");
+    cluster =
+        Program.start(
+            dir,
+            "cluster",
+            "hub",
+            Map.of(),
+            "--set",
+            "features.hub.enabled=false",
+            "--set",
+            "features.sandbox.enabled=true",
+            "--set",
+            "sandbox.kubeconfig_file=" + kubeconfig,
+            "--set",
+            "http.port=0",
+            "--set",
+            "http.host=127.0.0.1");
+    Await.until("the embedded cluster " + cluster.log(), START, () -> Files.exists(kubeconfig));
+    values.put("kubernetes.kubeconfig", kubeconfig.toString());
   }
 
   public void startAgent(String... arguments) throws IOException {
@@ -115,12 +124,12 @@ public final class Spine implements AutoCloseable {
     values.putIfAbsent("http.port", "0");
     values.putIfAbsent("http.host", "127.0.0.1");
     writeSettings();
-    Files.deleteIfExists(dir.resolve("run-run/http.address"));
+    Files.deleteIfExists(dir.resolve("agent-run/http.address"));
     String[] all = new String[arguments.length + 2];
     all[0] = "--config";
     all[1] = settings.toString();
     System.arraycopy(arguments, 0, all, 2, arguments.length);
-    agent = Program.start(dir, "run", Map.of(), all);
+    agent = Program.start(dir, "agent", "run", Map.of(), all);
     agent.address("http.address");
   }
 
@@ -261,6 +270,9 @@ public final class Spine implements AutoCloseable {
     }
     if (hub != null) {
       hub.close();
+    }
+    if (cluster != null) {
+      cluster.close();
     }
   }
 }

@@ -21,7 +21,7 @@ public final class Bench {
     Path dir = Files.createTempDirectory("bench-");
     Figures figures = new Figures();
     try (Target target = Target.start(dir);
-        Spine spine = Spine.withoutCluster(dir)) {
+        Spine spine = Spine.prepared(dir)) {
       spine.values.put("kubernetes.kubeconfig", target.kubeconfig(dir).toString());
       spine.values.put("tunnel.agent_credentials", "false");
       spine.startHub();
