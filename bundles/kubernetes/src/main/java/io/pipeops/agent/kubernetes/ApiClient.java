@@ -21,8 +21,8 @@ import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.ClientConnector;
 import org.eclipse.jetty.util.ssl.SslContextFactory;
-import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.eclipse.jetty.util.thread.ScheduledExecutorScheduler;
+import org.eclipse.jetty.util.thread.VirtualThreadPool;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -196,11 +196,9 @@ final class ApiClient implements ApiCalls, AutoCloseable {
   }
 
   private HttpClient start() throws IOException {
-    QueuedThreadPool threads = new QueuedThreadPool(6, 1, 30_000);
+    // No thread of the platform is held for a client that makes a few calls in an hour.
+    VirtualThreadPool threads = new VirtualThreadPool(16);
     threads.setName("kubernetes-api");
-    threads.setDaemon(true);
-    threads.setReservedThreads(0);
-    threads.setStopTimeout(500);
     SslContextFactory.Client context = new SslContextFactory.Client();
     context.setSslContext(tls);
     ClientConnector connector = new ClientConnector();
