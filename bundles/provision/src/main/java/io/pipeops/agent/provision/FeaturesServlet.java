@@ -12,16 +12,17 @@ import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
-import java.util.Locale;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
+import org.osgi.service.component.propertytypes.ServiceRanking;
 import org.osgi.service.servlet.whiteboard.propertytypes.HttpWhiteboardServletName;
 import org.osgi.service.servlet.whiteboard.propertytypes.HttpWhiteboardServletPattern;
 
 /** {@code GET /api/features}: what the agent consists of, the last plan, refused settings. */
 @Component(service = Servlet.class)
-@HttpWhiteboardServletName("features")
+@ServiceRanking(100)
+@HttpWhiteboardServletName("provision")
 @HttpWhiteboardServletPattern("/api/features")
 public final class FeaturesServlet extends HttpServlet {
   private static final long serialVersionUID = 1L;
@@ -61,8 +62,8 @@ public final class FeaturesServlet extends HttpServlet {
         write(json, feature);
       }
       json.writeEndArray();
-      texts(json, "last_plan", plan);
-      texts(json, "settings_problems", problems);
+      texts(json, "lastPlan", plan);
+      texts(json, "settingsProblems", problems);
       json.writeEndObject();
     } catch (IOException impossible) {
       throw new UncheckedIOException(impossible);
@@ -74,13 +75,13 @@ public final class FeaturesServlet extends HttpServlet {
     json.writeStartObject();
     json.writeStringField("name", feature.name());
     json.writeStringField("version", feature.version());
-    json.writeStringField("state", feature.state().name().toLowerCase(Locale.ROOT));
+    json.writeStringField("state", feature.state().name());
     json.writeStringField("since", feature.since().toString());
     json.writeStringField("reason", feature.reason());
     json.writeArrayFieldStart("bundles");
     for (FeatureStatus.BundleStatus bundle : feature.bundles()) {
       json.writeStartObject();
-      json.writeStringField("symbolic_name", bundle.symbolicName());
+      json.writeStringField("symbolicName", bundle.symbolicName());
       json.writeStringField("version", bundle.version());
       json.writeStringField("state", bundle.state());
       json.writeEndObject();

@@ -65,7 +65,8 @@ public final class SettingsReference {
       if (!file.getFileName().toString().startsWith("base")) {
         try {
           FeatureFile feature =
-              FeatureFileReader.read(
+              // Read like the base's, because a source tree has no digests yet.
+              FeatureFileReader.readBase(
                   file.getFileName().toString(),
                   BundleDigest.bounded(file, FeatureFileReader.MAX_BYTES));
           all.add(Setting.featureSwitch(feature.name(), feature.enabled()));

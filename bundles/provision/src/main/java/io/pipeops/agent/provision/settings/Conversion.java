@@ -17,6 +17,8 @@ enum Conversion {
   HOURS,
   /** True becomes false. */
   INVERT,
+  /** A number of attempts, where the existing agent takes three for none. */
+  ATTEMPTS,
   /** Names of log levels that the existing agent's library has and ours has not. */
   LEVEL;
 
@@ -43,8 +45,14 @@ enum Conversion {
       case MILLIS -> NUMBER.matcher(value).matches() ? value : inUnits(value, "ms");
       case HOURS -> hours(value);
       case INVERT -> inverted(value);
+      case ATTEMPTS -> value.equals("0") || value.startsWith("-") ? "3" : value;
       case LEVEL -> level(value);
     };
+  }
+
+  /** Whether it makes a length of time, of which the existing agent takes any. */
+  boolean time() {
+    return this == SECONDS || this == MILLIS || this == HOURS;
   }
 
   private static String inUnits(String text, String unit) {

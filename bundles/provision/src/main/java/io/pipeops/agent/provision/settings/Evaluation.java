@@ -102,6 +102,9 @@ public record Evaluation(
     try {
       List<String> texts =
           given.values().stream().map(given.target().conversion()::convert).toList();
+      if (given.target().conversion().time()) {
+        texts = List.of(bounded(given, setting, texts.get(0), findings));
+      }
       Object value = setting.value(texts);
       if (!setting.multiple()) {
         address(setting, texts.get(0));
@@ -111,6 +114,18 @@ public record Evaluation(
     } catch (IllegalArgumentException refused) {
       findings.problem(given.source(), refusal(given.key(), setting, given.values(), refused));
     }
+  }
+
+  /** A time that the existing agent would take must not stop this one, only because it is odd. */
+  private static String bounded(Given given, Setting setting, String time, Findings findings) {
+    String used = setting.clamp(time);
+    if (!used.equals(time)) {
+      findings.warning(
+          given.source(),
+          "%s: \"%s\" is out of range, %s=%s is used"
+              .formatted(given.key(), given.values().get(0), setting.key(), used));
+    }
+    return used;
   }
 
   private static String refusal(

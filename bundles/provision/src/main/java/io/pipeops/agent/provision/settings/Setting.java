@@ -160,6 +160,15 @@ public record Setting(
     throw new IllegalArgumentException("is not allowed");
   }
 
+  /** The number in the range that is nearest to the given one. */
+  String clamp(String number) {
+    BigDecimal value = new BigDecimal(number);
+    if (!min.isEmpty() && value.compareTo(new BigDecimal(min)) < 0) {
+      return min;
+    }
+    return !max.isEmpty() && value.compareTo(new BigDecimal(max)) > 0 ? max : number;
+  }
+
   private void within(String text) {
     BigDecimal value = new BigDecimal(text);
     if ((!min.isEmpty() && value.compareTo(new BigDecimal(min)) < 0)

@@ -5,7 +5,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /**
  * Finds what a name stands for: our own key, or a name of the existing agent. Our own names win.
@@ -102,7 +104,21 @@ final class SettingLookup {
 
   String nearestKey(String key) {
     String own = Keys.nearest(key, registry.all().stream().map(Setting::key).toList());
+    if (own.isEmpty()) {
+      own = Keys.nearest(key, sections());
+    }
     return own.isEmpty() ? Keys.nearest(key, keys.keySet()) : own;
+  }
+
+  private Set<String> sections() {
+    Set<String> sections = new TreeSet<>();
+    for (Setting setting : registry.all()) {
+      String key = setting.key();
+      for (int dot = key.indexOf('.'); dot > 0; dot = key.indexOf('.', dot + 1)) {
+        sections.add(key.substring(0, dot));
+      }
+    }
+    return sections;
   }
 
   String nearestEnvironment(String name) {

@@ -122,6 +122,7 @@ class EvaluationTest {
         "timeouts: {websocket_ping: 10x} | agent.yaml:1: timeouts.websocket_ping (link.ping_millis):"
             + " \"10x\" is not a duration such as 500ms, 30s or 5m; allowed: a whole number of at"
             + " least 50",
+        "htp: {port: 1} | agent.yaml:1: unknown key \"htp\"; did you mean \"http\"?",
         "link: [a] | agent.yaml:1: \"link\" is a section and needs keys below it",
       })
   void saysWhatIsWrong(String yaml, String message) {
@@ -288,6 +289,17 @@ class EvaluationTest {
             none.withFile("link: {url: 'https://a', token_file: /t}"),
             required);
     assertEquals(List.of(), given.problems());
+  }
+
+  @Test
+  void oddTimesOfTheExistingAgentAreBounded() {
+    Evaluation evaluation = file("timeouts: {websocket_ping: 10ms}");
+    assertEquals(50L, value(evaluation, "link.ping_millis"));
+    assertEquals(
+        List.of(
+            "agent.yaml:1: timeouts.websocket_ping: \"10ms\" is out of range, link.ping_millis=50 is"
+                + " used"),
+        evaluation.warnings());
   }
 
   @Test

@@ -27,6 +27,8 @@ class NamesTest {
     "millis, 1m, 60000",
     "millis, 1500us, 2",
     "hours, 4, 14400",
+    "attempts, 0, 3",
+    "attempts, 7, 7",
     "invert, true, false",
     "level, WARNING, warn",
     "level, panic, error",
