@@ -59,7 +59,6 @@ final class RunningHub implements AutoCloseable {
       AgentSessions sessions =
           new AgentSessions(
               store, limits, new AgentMetrics(metrics), scheduler, store.sessionWatch());
-      open.push(sessions::close);
       RestSettings rest =
           new RestSettings(version, config.external_url(), tls.flatMap(HubTls::caPem));
       Optional<SslContextFactory.Server> certificate = tls.map(HubTls::contextFactory);
@@ -75,6 +74,8 @@ final class RunningHub implements AutoCloseable {
                   new RestApi(store, LiveSessions.of(sessions), rest, metrics)));
       open.push(server::close);
       server.start();
+      // Before the server: agents are told that the hub stops, instead of being cut off.
+      open.push(sessions::close);
     } catch (IOException | RuntimeException e) {
       close();
       throw e;

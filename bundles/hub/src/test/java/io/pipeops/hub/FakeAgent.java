@@ -17,6 +17,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.eclipse.jetty.client.HttpClient;
+import org.eclipse.jetty.client.transport.HttpClientTransportOverHTTP;
+import org.eclipse.jetty.io.ClientConnector;
+import org.eclipse.jetty.util.ssl.SslContextFactory;
 import org.eclipse.jetty.websocket.api.Callback;
 import org.eclipse.jetty.websocket.api.Session;
 import org.eclipse.jetty.websocket.client.ClientUpgradeRequest;
@@ -35,7 +39,10 @@ public final class FakeAgent implements AutoCloseable {
 
   private static WebSocketClient client() {
     try {
-      WebSocketClient made = new WebSocketClient();
+      ClientConnector connector = new ClientConnector();
+      connector.setSslContextFactory(new SslContextFactory.Client(true));
+      WebSocketClient made =
+          new WebSocketClient(new HttpClient(new HttpClientTransportOverHTTP(connector)));
       made.setMaxTextMessageSize(64 << 20);
       made.setMaxOutgoingFrames(-1);
       made.start();

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import org.eclipse.jetty.util.ssl.SslContextFactory;
 import org.eclipse.jetty.util.thread.ScheduledExecutorScheduler;
 
 /** A hub on a free port of this machine, in plain HTTP, with a directory in memory. */
@@ -24,12 +25,21 @@ public final class TestHub implements AutoCloseable {
   }
 
   public TestHub(AgentLimits limits, HubListener listener, String gatewayUrl) throws Exception {
+    this(limits, listener, gatewayUrl, Optional.empty());
+  }
+
+  public TestHub(
+      AgentLimits limits,
+      HubListener listener,
+      String gatewayUrl,
+      Optional<SslContextFactory.Server> tls)
+      throws Exception {
     scheduler.start();
     sessions = new AgentSessions(directory, limits, new AgentMetrics(null), scheduler);
     server =
         new HubServer(
             listener,
-            Optional.empty(),
+            tls,
             scheduler,
             new AgentEndpoint(directory, sessions, gatewayUrl),
             List.of(new KubeHandler(directory, sessions, limits.responseHead(), false)));
@@ -54,7 +64,8 @@ public final class TestHub implements AutoCloseable {
   }
 
   public URI ws(String path) {
-    return URI.create("ws://" + http().getAuthority() + path);
+    return URI.create(
+        http().getScheme().replace("http", "ws") + "://" + http().getAuthority() + path);
   }
 
   public URI kube(String clusterId, String path) {
