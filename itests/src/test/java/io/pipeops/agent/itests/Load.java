@@ -1,5 +1,7 @@
 package io.pipeops.agent.itests;
 
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.util.ArrayList;
@@ -11,49 +13,53 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Requests at a steady rate through the tunnel; remembers every one that did not come back well.
+ * Requests at a steady rate through the tunnel, over a few kept connections as a client library does;
+ * remembers every one that did not come back well.
  */
 final class Load implements AutoCloseable {
-  private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor();
-  private final List<Thread> requests = Collections.synchronizedList(new ArrayList<>());
+  private static final int CLIENTS = 8;
+
+  private final ScheduledExecutorService clients = Executors.newScheduledThreadPool(CLIENTS);
   private final List<String> failures = Collections.synchronizedList(new ArrayList<>());
   private final AtomicLong done = new AtomicLong();
   private final AtomicLong slowestNanos = new AtomicLong();
+  private final HttpClient client;
+  private final HttpRequest request;
 
+  private Load(HttpClient client, HttpRequest request) {
+    this.client = client;
+    this.request = request;
+  }
+
+  /** A machine that cannot keep the rate gets what it can: a client sends only when it had its answer. */
   static Load start(Spine spine, int perSecond) throws Exception {
-    Load load = new Load();
-    var request = spine.api("/api/v1/namespaces/demo").build();
-    var client = spine.client();
-    load.clock.scheduleAtFixedRate(
-        () ->
-            load.requests.add(
-                Thread.startVirtualThread(
-                    () -> {
-                      long begin = System.nanoTime();
-                      try {
-                        HttpResponse<String> response =
-                            client.send(request, BodyHandlers.ofString());
-                        if (response.statusCode() != 200
-                            || !response.body().contains("\"Namespace\"")) {
-                          load.failures.add(response.statusCode() + " " + response.body());
-                        }
-                      } catch (Exception e) {
-                        load.failures.add(e.toString());
-                      }
-                      load.slowestNanos.accumulateAndGet(System.nanoTime() - begin, Math::max);
-                      load.done.incrementAndGet();
-                    })),
-        0,
-        1_000_000L / perSecond,
-        TimeUnit.MICROSECONDS);
+    Load load = new Load(spine.client(), spine.api("/api/v1/namespaces/demo").build());
+    long period = TimeUnit.SECONDS.toMicros(1) * CLIENTS / perSecond;
+    for (int i = 0; i < CLIENTS; i++) {
+      load.clients.scheduleAtFixedRate(
+          load::ask, period * i / CLIENTS, period, TimeUnit.MICROSECONDS);
+    }
     return load;
   }
 
+  private void ask() {
+    long begin = System.nanoTime();
+    try {
+      HttpResponse<String> response = client.send(request, BodyHandlers.ofString());
+      if (response.statusCode() != 200 || !response.body().contains("\"Namespace\"")) {
+        failures.add(response.statusCode() + " " + response.body());
+      }
+    } catch (Exception e) {
+      failures.add(e.toString());
+    }
+    slowestNanos.accumulateAndGet(System.nanoTime() - begin, Math::max);
+    done.incrementAndGet();
+  }
+
   void stop() throws InterruptedException {
-    clock.shutdown();
-    clock.awaitTermination(10, TimeUnit.SECONDS);
-    for (Thread request : List.copyOf(requests)) {
-      request.join();
+    clients.shutdown();
+    if (!clients.awaitTermination(60, TimeUnit.SECONDS)) {
+      failures.add("requests do not end");
     }
   }
 
@@ -72,6 +78,6 @@ final class Load implements AutoCloseable {
 
   @Override
   public void close() {
-    clock.shutdownNow();
+    clients.shutdownNow();
   }
 }
