@@ -6,8 +6,8 @@ import org.osgi.annotation.versioning.ProviderType;
 /**
  * Keeps the agent's state in a ConfigMap and a Secret, with optimistic concurrency. While the
  * cluster cannot be reached or does not permit it, state is kept in memory and written as soon as
- * it can be. Both methods may block for a call to the API server, at most five seconds; both never
- * fail.
+ * it can be. Both methods may block for a call to the API server, at most five seconds, the very
+ * first one seven; both never fail.
  */
 @ProviderType
 public interface StateStore {
