@@ -5,7 +5,6 @@ import io.pipeops.agent.api.kubernetes.StateStore;
 import io.pipeops.agent.kubernetes.StateObject.RefusedException;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
@@ -30,6 +29,10 @@ import org.slf4j.LoggerFactory;
 public final class ClusterStateStore implements StateStore {
   private static final Logger log = LoggerFactory.getLogger(ClusterStateStore.class);
   private static final Duration LIMIT = Duration.ofSeconds(5);
+
+  /** Longer, because the first call also starts the client, and a wrong identity is costly. */
+  private static final Duration FIRST_LIMIT = Duration.ofSeconds(7);
+
   private static final Duration FIRST_PAUSE = Duration.ofSeconds(2);
   private static final Duration LONGEST_PAUSE = Duration.ofMinutes(5);
 
@@ -39,9 +42,12 @@ public final class ClusterStateStore implements StateStore {
   /** Held while the cluster is talked to; the state itself is guarded by this object's monitor. */
   private final ReentrantLock talking = new ReentrantLock();
 
-  private StateObject configMap;
-  private StateObject secret;
+  private StateObjects objects;
   private PersistedState state;
+
+  /** An id that was made up for want of a better one; empty if the cluster was read first. */
+  private String assumedId = "";
+
   private boolean read;
   private boolean catchingUp;
   private boolean behind;
@@ -94,12 +100,9 @@ public final class ClusterStateStore implements StateStore {
     load();
     PersistedState changed;
     synchronized (this) {
-      changed = change.apply(state);
+      changed = known(change.apply(state));
       if (changed.equals(state)) {
         return state;
-      }
-      if (changed.agentId().isEmpty()) {
-        changed = changed.withAgentId(state.agentId());
       }
       state = changed;
     }
@@ -121,15 +124,30 @@ public final class ClusterStateStore implements StateStore {
     return changed;
   }
 
+  /**
+   * The change without an identity that has been found wrong: who has not heard of the right one
+   * yet must not write the wrong one over it, nor what was registered under it.
+   */
+  private PersistedState known(PersistedState changed) {
+    if (changed.agentId().isEmpty()) {
+      return changed.withAgentId(state.agentId());
+    }
+    if (changed.agentId().equals(assumedId) && !state.agentId().equals(assumedId)) {
+      return state.withCredentials(changed.clusterToken(), changed.clusterCa());
+    }
+    return changed;
+  }
+
   /** The first read. A server that is just starting gets a few more chances within the limit. */
   private void begin() {
-    long end = System.nanoTime() + LIMIT.toNanos();
+    long end = System.nanoTime() + FIRST_LIMIT.toNanos();
     String agentId = "";
     boolean written = false;
     try {
       Optional<ApiClient> api = access.client();
-      if (api.isPresent() && readWithin(end)) {
-        PersistedState stored = stored();
+      Optional<PersistedState> found = api.isPresent() ? readWithin(end) : Optional.empty();
+      if (found.isPresent()) {
+        PersistedState stored = found.get();
         agentId = stored.agentId().isEmpty() ? clusterId(api.get(), end) : stored.agentId();
         written = agentId.equals(stored.agentId());
         synchronized (this) {
@@ -141,7 +159,8 @@ public final class ClusterStateStore implements StateStore {
     }
     synchronized (this) {
       if (state == null) {
-        state = PersistedState.EMPTY.withAgentId(AgentIdentity.ofMachine());
+        assumedId = AgentIdentity.ofMachine();
+        state = PersistedState.EMPTY.withAgentId(assumedId);
         log.warn(
             "The state in the cluster is not known; going on with agent={} in memory",
             state.agentId());
@@ -152,21 +171,20 @@ public final class ClusterStateStore implements StateStore {
     }
   }
 
-  private boolean readWithin(long end) throws InterruptedException {
+  private Optional<PersistedState> readWithin(long end) throws InterruptedException {
     for (long pause = 200; ; pause *= 2) {
       try {
-        readObjects(end);
-        return true;
+        return Optional.of(readObjects(end));
       } catch (RefusedException e) {
         complain(e);
         if (e.lasting()) {
-          return false;
+          return Optional.empty();
         }
       } catch (IOException e) {
         complain(e);
       }
       if (end - System.nanoTime() < TimeUnit.MILLISECONDS.toNanos(pause)) {
-        return false;
+        return Optional.empty();
       }
       TimeUnit.MILLISECONDS.sleep(pause);
     }
@@ -174,63 +192,38 @@ public final class ClusterStateStore implements StateStore {
 
   private static String clusterId(ApiClient api, long end) throws InterruptedException {
     try {
-      return AgentIdentity.ofCluster(api, left(end));
+      return AgentIdentity.ofCluster(api, StateObjects.left(end));
     } catch (IOException e) {
       log.warn("The agent's id is made from the machine: {}", e.getMessage());
       return AgentIdentity.ofMachine();
     }
   }
 
-  private void readObjects(long end) throws IOException, InterruptedException {
-    if (configMap == null) {
+  private PersistedState readObjects(long end) throws IOException, InterruptedException {
+    if (objects == null) {
       ApiClient api = access.client().orElseThrow(() -> new IOException(access.problem()));
       String namespace =
           config.state_namespace().isBlank()
               ? access.server().orElseThrow().namespace()
               : config.state_namespace().trim();
-      configMap = new StateObject(api, false, namespace, config.state_configmap_name());
-      secret = new StateObject(api, true, namespace, config.state_secret_name());
+      objects = new StateObjects(api, namespace, config);
     }
-    configMap.read(left(end));
-    secret.read(left(end));
+    PersistedState stored = objects.read(end);
     read = true;
-  }
-
-  private PersistedState stored() {
-    Map<String, String> open = configMap.data();
-    Map<String, String> hidden = secret.data();
-    return new PersistedState(
-        open.getOrDefault("agent_id", ""),
-        open.getOrDefault("cluster_id", ""),
-        open.getOrDefault("cluster_uuid", ""),
-        open.getOrDefault("gateway_ws_url", ""),
-        hidden.getOrDefault("cluster_token", ""),
-        hidden.getOrDefault("cluster_cert_data", ""));
+    return stored;
   }
 
   /** Reads what has not been read, writes what differs; false if that has to be done later. */
   private boolean synchronise(long end) throws InterruptedException {
     try {
       if (!read) {
-        readObjects(end);
-        merge(stored());
+        merge(readObjects(end));
       }
       PersistedState now;
       synchronized (this) {
         now = state;
       }
-      configMap.write(
-          Map.of(
-              "agent_id", now.agentId(),
-              "cluster_id", now.clusterId(),
-              "cluster_uuid", now.clusterUuid(),
-              "gateway_ws_url", now.gatewayUrl()),
-          left(end));
-      if (!now.clusterToken().isEmpty() || !now.clusterCa().isEmpty() || !secret.data().isEmpty()) {
-        secret.write(
-            Map.of("cluster_token", now.clusterToken(), "cluster_cert_data", now.clusterCa()),
-            left(end));
-      }
+      objects.write(now, end);
       settled();
       return true;
     } catch (IOException e) {
@@ -240,25 +233,23 @@ public final class ClusterStateStore implements StateStore {
   }
 
   /**
-   * Unites what was assumed in memory with what the cluster turns out to hold. An identity that
-   * exists in the cluster wins, together with the registration that belongs to it; otherwise what
-   * has happened since the start wins.
+   * Unites what was assumed in memory with what the cluster turns out to hold. An identity in the
+   * cluster wins over one that was made up, together with the registration that belongs to it, but
+   * not over a configured one; otherwise what has happened since the start wins.
    */
   private void merge(PersistedState stored) {
     Runnable listener = null;
     synchronized (this) {
       PersistedState mine = state;
-      PersistedState base = stored;
-      if (stored.agentId().isEmpty() || stored.agentId().equals(mine.agentId())) {
+      PersistedState base = mine;
+      if (stored.agentId().equals(mine.agentId())) {
         base =
-            new PersistedState(
-                mine.agentId(),
+            mine.withRegistration(
                 either(mine.clusterId(), stored.clusterId()),
                 either(mine.clusterUuid(), stored.clusterUuid()),
-                either(mine.gatewayUrl(), stored.gatewayUrl()),
-                "",
-                "");
-      } else {
+                either(mine.gatewayUrl(), stored.gatewayUrl()));
+      } else if (!stored.agentId().isEmpty() && mine.agentId().equals(assumedId)) {
+        base = stored;
         listener = identityListener;
         log.info(
             "The cluster knows this agent by another id agent={} before={}",
@@ -336,9 +327,5 @@ public final class ClusterStateStore implements StateStore {
 
   private static String either(String first, String second) {
     return first.isEmpty() ? second : first;
-  }
-
-  private static Duration left(long end) {
-    return Duration.ofNanos(Math.max(end - System.nanoTime(), 1_000_000));
   }
 }

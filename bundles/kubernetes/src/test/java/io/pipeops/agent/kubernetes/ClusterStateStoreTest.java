@@ -202,6 +202,30 @@ class ClusterStateStoreTest {
       assertEquals("t", store.load().clusterToken());
       Await.until("told", () -> told.equals(List.of("changed")));
       Await.until("stored", () -> secret(server, "cluster_token").equals("t"));
+      store.update(
+          state ->
+              state
+                  .withAgentId(AgentIdentity.ofMachine())
+                  .withRegistration("c-new", "", "")
+                  .withCredentials("t2", ""));
+      assertEquals("agent-old", data(server, MAP, "agent_id"), "who lags behind spoils nothing");
+      assertEquals("c-old", data(server, MAP, "cluster_id"));
+      assertEquals("t2", secret(server, "cluster_token"));
+      store.close();
+    }
+  }
+
+  @Test
+  void aConfiguredIdentityWinsOverOneFoundLate() throws Exception {
+    try (FakeApiServer server = new FakeApiServer();
+        Cluster cluster = new Cluster(folder, server.base(), Map.of())) {
+      server.put(MAP, object(Map.of("agent_id", "agent-old", "cluster_id", "c-old")));
+      server.permanent = Fault.of(403);
+      ClusterStateStore store = cluster.store();
+      store.update(state -> state.withAgentId("mine").withRegistration("c-new", "", ""));
+      server.permanent = null;
+      Await.until("stored", () -> data(server, MAP, "agent_id").equals("mine"));
+      assertEquals("c-new", data(server, MAP, "cluster_id"));
       store.close();
     }
   }
