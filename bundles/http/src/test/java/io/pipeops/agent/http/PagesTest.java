@@ -79,7 +79,6 @@ class PagesTest {
     add(context, new VersionServlet(agent), "/version");
     add(context, new RuntimeServlet(agent), "/api/metrics/runtime");
     add(context, new FeatureFlagsServlet(agent), "/api/status/features");
-    add(context, new FeaturesServlet(agent), "/api/features");
     add(context, new DetailedHealthServlet(agent, readiness, true), "/api/health/detailed");
     add(context, new ConnectivityServlet(agent, readiness), "/api/status/connectivity");
     add(context, new NotFoundServlet(), "/");
@@ -286,12 +285,6 @@ class PagesTest {
             "checks")) {
       assertTrue(body.contains("\"" + key + "\":"), key + " in " + body);
     }
-    body = get(200, "/api/features");
-    assertTrue(body.contains("\"settled\":true"), body);
-    assertTrue(
-        body.contains(
-            "\"bundles\":[{\"symbolicName\":\"b\",\"version\":\"1.0.0\",\"state\":\"ACTIVE\"}]"),
-        body);
   }
 
   @Test

@@ -19,15 +19,21 @@ import org.osgi.service.metatype.annotations.Option;
   String level() default "info";
 
   @AttributeDefinition(
-      options = {@Option(label = "json", value = "json"), @Option(label = "text", value = "text")},
-      description = "Form of a log line; a change takes effect at the next start")
-  String format() default "json";
+      options = {
+        @Option(label = "auto", value = "auto"),
+        @Option(label = "json", value = "json"),
+        @Option(label = "text", value = "text")
+      },
+      description =
+          "Form of a log line; auto is what the program was started with: text on a terminal, else"
+              + " json. A change takes effect at once")
+  String format() default "auto";
 
   @AttributeDefinition(
       options = {
         @Option(label = "stderr", value = "stderr"),
         @Option(label = "stdout", value = "stdout")
       },
-      description = "Where log lines go; a change takes effect at the next start")
+      description = "Where log lines go; a change takes effect at once")
   String output() default "stderr";
 }

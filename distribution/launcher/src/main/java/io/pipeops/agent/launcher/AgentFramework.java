@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.Hashtable;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import org.apache.felix.cm.PersistenceManager;
 import org.apache.felix.framework.FrameworkFactory;
@@ -36,7 +37,7 @@ final class AgentFramework implements AutoCloseable {
     this.framework = framework;
   }
 
-  static AgentFramework start(Options options, Map<String, String> build)
+  static AgentFramework start(Options options, Map<String, String> build, Logging logging)
       throws IOException, BundleException {
     SystemPackages system = new SystemPackages();
     Map<String, String> service = system.serviceBundles();
@@ -50,7 +51,7 @@ final class AgentFramework implements AutoCloseable {
             options.home().resolve("features").resolve(options.program().baseFile()),
             options.home().resolve("bundles"));
     try {
-      started.boot(service.keySet(), base);
+      started.boot(service.keySet(), base, logging);
       return started;
     } catch (BundleException | RuntimeException e) {
       started.close();
@@ -58,11 +59,13 @@ final class AgentFramework implements AutoCloseable {
     }
   }
 
-  private void boot(Iterable<String> serviceBundles, BaseFeature base) throws BundleException {
+  private void boot(Iterable<String> serviceBundles, BaseFeature base, Logging logging)
+      throws BundleException {
     framework.init();
     BundleContext context = framework.getBundleContext();
     IntConsumer exitService = exit::complete;
     context.registerService(IntConsumer.class, exitService, properties("agent.role", "exit"));
+    context.registerService(Consumer.class, logging, properties("agent.role", "logging"));
     context.registerService(
         PersistenceManager.class,
         new MemoryConfigurations(),

@@ -207,7 +207,7 @@ final class CommandLine {
             });
     String level = command.matchedOptionValue("--log-level", null);
     if (level != null) {
-      lines.add("logging.level=" + level);
+      lines.add("flag:log-level=" + level);
     }
     List<String> set = command.matchedOptionValue("--set", List.of());
     lines.addAll(set);

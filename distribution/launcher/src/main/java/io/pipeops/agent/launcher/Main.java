@@ -56,7 +56,7 @@ public final class Main {
 
   private static int start(ParseResult command, Build build, Map<String, String> env)
       throws IOException, BundleException {
-    Logging.configure(
+    Logging logging = new Logging(
         command.matchedOptionValue("--log-format", logFormat(env)),
         command.matchedOptionValue("--log-level", "info"));
     Logger log = LoggerFactory.getLogger(Main.class);
@@ -65,7 +65,7 @@ public final class Main {
       log.info(
           "Starting program={} {} settings={}", options.program().id(), build, options.settings());
     }
-    AgentFramework framework = AgentFramework.start(options, build.asFrameworkProperties());
+    AgentFramework framework = AgentFramework.start(options, build.asFrameworkProperties(), logging);
     Thread hook = new Thread(() -> stop(framework, options, log), "shutdown");
     Runtime.getRuntime().addShutdownHook(hook);
     int code = framework.awaitExit();
