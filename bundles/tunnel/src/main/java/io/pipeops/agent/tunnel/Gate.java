@@ -66,6 +66,25 @@ final class Gate {
     check();
   }
 
+  /**
+   * Waits for the next signal though the stream may be stopped.
+   *
+   * @return false if the thread was interrupted
+   */
+  synchronized boolean linger(long until) {
+    try {
+      long left = until - System.nanoTime();
+      if (!signalled && left > 0) {
+        wait(left / 1_000_000 + 1);
+      }
+      signalled = false;
+      return true;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+  }
+
   /** Sends, and gives up when the stream is stopped. */
   void send(Reply reply, Outgoing message) throws Failure, LinkLostException {
     synchronized (this) {

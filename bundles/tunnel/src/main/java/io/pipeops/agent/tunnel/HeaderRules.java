@@ -81,9 +81,9 @@ final class HeaderRules {
     return headers.build();
   }
 
-  /** The first filled {@code Host} of a request, checked; null if there is none. */
-  static String host(Headers headers) throws Failure {
-    for (String value : headers.values("Host")) {
+  /** The first filled value of a header that names a host, checked; null if there is none. */
+  static String host(Headers headers, String name) throws Failure {
+    for (String value : headers.values(name)) {
       String host = value.strip();
       if (!host.isEmpty()) {
         for (int i = 0; i < host.length(); i++) {

@@ -74,7 +74,7 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
             : null;
     this.limited = request.deadline().isPresent() || request.timeout().isPresent();
     this.end = started + limit();
-    this.thread = Thread.ofVirtual().name("tunnel-" + TargetCall.line(id)).unstarted(this);
+    this.thread = Thread.ofVirtual().name("tunnel-" + TargetErrors.line(id)).unstarted(this);
   }
 
   private long declaredLength() {
@@ -128,7 +128,7 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
         }
       }
       case ProxyCancel.TYPE -> gate.stop(Failure.cancelled());
-      default -> LOG.debug("Ignored {} in the stream id={}", message.type(), TargetCall.line(id));
+      default -> LOG.debug("Ignored {} in the stream id={}", message.type(), TargetErrors.line(id));
     }
   }
 
@@ -165,7 +165,7 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
       @Override
       public void lost(String reason) {
         gate.stop(
-            new Failure(Failure.Reason.BODY, "invalid request body: " + TargetCall.line(reason)));
+            new Failure(Failure.Reason.BODY, "invalid request body: " + TargetErrors.line(reason)));
       }
     };
   }
@@ -180,13 +180,13 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
     } catch (LinkLostException e) {
       failure = lost();
     } catch (RuntimeException | OutOfMemoryError | StackOverflowError e) {
-      LOG.warn("Stream failed, its peer is told id={}", TargetCall.line(id), e);
+      LOG.warn("Stream failed, its peer is told id={}", TargetErrors.line(id), e);
       failure = new Failure(Failure.Reason.INTERNAL, "internal error of the agent");
     }
     try {
       finish(failure);
     } catch (LinkLostException e) {
-      LOG.debug("Link lost at the end of a stream id={}", TargetCall.line(id));
+      LOG.debug("Link lost at the end of a stream id={}", TargetErrors.line(id));
     } finally {
       answer.close();
       if (upload != null) {
@@ -205,7 +205,7 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
     tunnel.meters().failed(failure.reason());
     LOG.debug(
         "Request failed id={} reason={}: {}",
-        TargetCall.line(id),
+        TargetErrors.line(id),
         failure.reason(),
         failure.getMessage());
     if (failure.reason() == Failure.Reason.LOST) {

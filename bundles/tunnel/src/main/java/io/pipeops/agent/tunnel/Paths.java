@@ -1,10 +1,14 @@
 package io.pipeops.agent.tunnel;
 
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 
 /** Paths and queries as they go into a request line (protocol 3.5.4, 11.2). */
 final class Paths {
   private static final char[] HEX = "0123456789ABCDEF".toCharArray();
+  private static final List<String> API_ROOTS =
+      List.of("/api", "/apis", "/version", "/healthz", "/readyz", "/livez", "/openapi");
+
   private static final String PLAIN = "-_.~$&+,/:;=@";
 
   private Paths() {}
@@ -66,6 +70,43 @@ final class Paths {
       throw Failure.invalid("invalid path");
     }
     return absolute;
+  }
+
+  /**
+   * The path of an API WebSocket (protocol 11.3 with Q34), double slashes collapsed.
+   *
+   * @throws Failure if it is not one of the API's
+   */
+  static String checkApiSocket(String path) throws Failure {
+    boolean plain = path.startsWith("/") && path.chars().noneMatch(c -> c == '%' || c == '\\');
+    String clean = path.replaceAll("/{2,}", "/");
+    if (!plain
+        || path.chars().anyMatch(c -> c < ' ')
+        || climbs(clean, false)
+        || API_ROOTS.stream()
+            .noneMatch(root -> clean.equals(root) || clean.startsWith(root + "/"))) {
+      throw Failure.invalid("invalid path: must be a Kubernetes API path");
+    }
+    return clean;
+  }
+
+  /** A query with the characters escaped that RFC 3986 does not know. */
+  static String strict(String query) {
+    StringBuilder out = new StringBuilder(query.length() + 16);
+    for (int i = 0; i < query.length(); i++) {
+      char c = query.charAt(i);
+      boolean broken =
+          c == '%'
+              && (i + 2 >= query.length()
+                  || !hex((byte) query.charAt(i + 1))
+                  || !hex((byte) query.charAt(i + 2)));
+      if (broken || "\"<>\\^`{|}".indexOf(c) >= 0) {
+        escape(out, c);
+      } else {
+        out.append(c);
+      }
+    }
+    return out.toString();
   }
 
   /**

@@ -1,6 +1,7 @@
 package io.pipeops.agent.tunnel;
 
 import io.pipeops.agent.api.kubernetes.ApiServer;
+import io.pipeops.agent.protocol.Headers;
 import io.pipeops.agent.protocol.ProxyRequest;
 import java.net.URI;
 
@@ -30,33 +31,76 @@ record Route(
    * @param server null if the API server is not known yet
    */
   static Route of(ProxyRequest request, ApiServer server, Settings settings) throws Failure {
-    if (server == null) {
-      throw new Failure(
-          Failure.Reason.UNREACHABLE,
-          "kubernetes client not initialized: the agent does not know its API server yet");
-    }
+    requireServer(server);
     if (request.method().equals("CONNECT") || !HeaderRules.isToken(request.method())) {
       throw Failure.invalid("invalid method");
     }
-    String query = request.query().isEmpty() ? null : Paths.query(request.query());
+    String query = query(request.query());
+    refusePartial(request);
+    refuseUpgrade(request);
+    if (request.routed()) {
+      return service(request, query, server, settings);
+    }
+    String path = Paths.checkApi(request.path(), settings.encodedPaths());
+    refuseSession(path);
+    return api(
+        Paths.encode(path, settings.encodedPaths()), query, request.headers(), server, settings);
+  }
+
+  /** Decides for an application WebSocket (protocol 4.4.1). */
+  static Route socket(ProxyRequest request, ApiServer server, Settings settings) throws Failure {
+    refusePartial(request);
+    if (!request.routed()) {
+      throw Failure.invalid("missing service routing information for WebSocket");
+    }
+    return service(request, query(request.query()), server, settings);
+  }
+
+  /** Decides for a WebSocket of the API (protocol 4.2.2). */
+  static Route apiSocket(
+      String path, String query, Headers headers, ApiServer server, Settings settings)
+      throws Failure {
+    return api(
+        Paths.encode(Paths.checkApiSocket(path), false),
+        query(query.replaceAll("[\\r\\n\\x00]", "")),
+        headers,
+        server,
+        settings);
+  }
+
+  private static String query(String query) throws Failure {
+    return query.isEmpty() ? null : Paths.query(query);
+  }
+
+  static void refusePartial(ProxyRequest request) throws Failure {
     if (request.partlyRouted()) {
       throw Failure.invalid(
           "incomplete service routing information: service_name, namespace and service_port belong"
               + " together");
     }
-    refuseUpgrade(request);
-    return request.routed()
-        ? service(request, query, server, settings)
-        : api(request, query, server, settings);
   }
 
   boolean secure() {
     return origin.getScheme().equals("https");
   }
 
+  /** The address of the WebSocket; odd but legal characters of the query are escaped for it. */
+  URI socketUri() {
+    String text = (secure() ? "wss://" : "ws://") + origin.getRawAuthority() + path;
+    return URI.create(query == null ? text : text + "?" + Paths.strict(query));
+  }
+
   /** How errors name the target. */
   String what() {
     return api ? "kubernetes API request failed" : "service request failed";
+  }
+
+  static void requireServer(ApiServer server) throws Failure {
+    if (server == null) {
+      throw new Failure(
+          Failure.Reason.UNREACHABLE,
+          "kubernetes client not initialized: the agent does not know its API server yet");
+    }
   }
 
   private static Route service(
@@ -71,7 +115,10 @@ record Route(
         request.serviceName() + "." + request.namespace() + ".svc." + server.clusterDomain();
     String scheme = request.scheme().equals("https") ? "https" : "http";
     URI origin = URI.create(scheme + "://" + name + ":" + request.servicePort());
-    String host = HeaderRules.host(request.headers());
+    String host = HeaderRules.host(request.headers(), "Host");
+    if (host == null && request.isWebSocketRequest()) {
+      host = HeaderRules.host(request.headers(), "X-Forwarded-Host");
+    }
     String path = request.path().isEmpty() ? "/" : request.path();
     return new Route(
         false,
@@ -83,10 +130,8 @@ record Route(
         false);
   }
 
-  private static Route api(ProxyRequest request, String query, ApiServer server, Settings settings)
-      throws Failure {
-    String path = Paths.checkApi(request.path(), settings.encodedPaths());
-    refuseSession(path);
+  private static Route api(
+      String path, String query, Headers headers, ApiServer server, Settings settings) {
     URI base = server.base();
     String prefix = base.getRawPath() == null ? "" : base.getRawPath();
     if (prefix.endsWith("/")) {
@@ -95,10 +140,10 @@ record Route(
     return new Route(
         true,
         URI.create(base.getScheme() + "://" + base.getRawAuthority()),
-        prefix + Paths.encode(path, settings.encodedPaths()),
+        prefix + path,
         query,
         base.getRawAuthority(),
-        settings.agentCredentials() && !request.headers().has("Authorization"),
+        settings.agentCredentials() && !headers.has("Authorization"),
         query != null && (isTrue(query, "watch") || isTrue(query, "follow")));
   }
 
@@ -112,11 +157,9 @@ record Route(
     boolean spdy =
         request.headers().values("Upgrade").stream()
             .anyMatch(v -> v.strip().regionMatches(true, 0, "SPDY/", 0, 5));
-    if (spdy || request.isWebSocketRequest()) {
+    if (spdy) {
       throw new Failure(
-          Failure.Reason.UNSUPPORTED,
-          "upgrade not supported: this version of the agent does not carry WebSocket or SPDY"
-              + " streams");
+          Failure.Reason.UNSUPPORTED, "SPDY not supported: the agent carries WebSocket only");
     }
   }
 
@@ -131,7 +174,7 @@ record Route(
             || parts[7].equals("portforward"))) {
       throw new Failure(
           Failure.Reason.UNSUPPORTED,
-          parts[7] + " not supported: this version of the agent carries no sessions into pods");
+          parts[7] + " not supported over plain HTTP: it needs a WebSocket");
     }
   }
 

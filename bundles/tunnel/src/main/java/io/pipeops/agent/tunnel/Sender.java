@@ -6,17 +6,20 @@ import io.pipeops.agent.api.link.Priority;
 import io.pipeops.agent.api.link.Reply;
 import io.pipeops.agent.protocol.Envelopes;
 import io.pipeops.agent.protocol.Payload;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * What a stream says to the peer. For the stream's thread alone, which is why there is exactly one
- * terminal message. All messages of one stream have one priority, so that they keep their order.
+ * What a stream says to the peer. For the stream's thread, but for {@link #replace}; whoever ends
+ * it first does so for good, so there is exactly one terminal message. All messages of one stream
+ * have one priority, so that they keep their order.
  */
 final class Sender {
   private final String id;
   private final Reply reply;
   private final Gate gate;
-  private Priority priority = Priority.CONTROL;
-  private boolean finished;
+  private boolean spoke;
+  private volatile Priority priority = Priority.CONTROL;
+  private final AtomicBoolean finished = new AtomicBoolean();
 
   Sender(String id, Reply reply, Gate gate) {
     this.id = id;
@@ -30,28 +33,59 @@ final class Sender {
   }
 
   boolean finished() {
-    return finished;
+    return finished.get();
+  }
+
+  /** Whether the stream has said anything yet. */
+  boolean spoke() {
+    return spoke;
   }
 
   /** Sends a message that others follow; waits while the link is slow. */
   void send(Payload payload) throws Failure, LinkLostException {
+    spoke = true;
     gate.send(reply, Outgoing.text(priority, id, Envelopes.write(id, payload)));
   }
 
   /** Ends without a last word, because the link is gone. */
   void abandon() {
-    finished = true;
-    reply.release(id);
+    if (finished.compareAndSet(false, true)) {
+      reply.release(id);
+    }
+  }
+
+  /**
+   * Ends the stream from outside, in favour of another with the same id. Does not wait.
+   *
+   * @return false if it has ended already
+   */
+  boolean replace(Payload last) {
+    boolean mine = finished.compareAndSet(false, true);
+    if (mine) {
+      reply.release(id);
+      reply.offer(Outgoing.text(priority, id, Envelopes.write(id, last)));
+    }
+    return mine;
+  }
+
+  /** Sends what belongs to the end but is not the last message; the stream may be stopped. */
+  void last(Payload payload) throws LinkLostException {
+    if (!finished.get()) {
+      force(Outgoing.text(priority, id, Envelopes.write(id, payload)));
+    }
   }
 
   /** Sends the last message. The id is free again before the peer can know. */
   void finish(Payload payload) throws LinkLostException {
-    if (finished) {
-      throw new IllegalStateException("stream has ended");
+    if (!finished.compareAndSet(false, true)) {
+      return;
     }
-    finished = true;
     Outgoing message = Outgoing.text(priority, id, Envelopes.write(id, payload));
     reply.release(id);
+    force(message);
+  }
+
+  private void force(Outgoing message) throws LinkLostException {
     try {
       reply.send(message);
     } catch (InterruptedException e) {

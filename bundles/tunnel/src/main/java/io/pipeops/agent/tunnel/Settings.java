@@ -13,6 +13,8 @@ record Settings(
     int bufferedBytes,
     int inboxBytes,
     long memoryBytes,
+    int socketBytes,
+    Duration ping,
     boolean encodedPaths,
     boolean agentCredentials) {
 
@@ -28,6 +30,8 @@ record Settings(
         config.buffered_mib() << 20,
         config.inbox_kib() << 10,
         memory > 0 ? memory : Runtime.getRuntime().maxMemory() / 4,
+        config.socket_mib() << 20,
+        Duration.ofSeconds(config.ping_seconds()),
         config.encoded_paths(),
         config.agent_credentials());
   }

@@ -1,18 +1,8 @@
 package io.pipeops.agent.tunnel;
 
-import java.io.EOFException;
 import java.io.IOException;
-import java.net.ConnectException;
-import java.net.NoRouteToHostException;
-import java.net.SocketTimeoutException;
 import java.net.URI;
-import java.net.UnknownHostException;
-import java.nio.channels.AsynchronousCloseException;
-import java.nio.channels.ClosedChannelException;
-import java.nio.channels.UnresolvedAddressException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
-import javax.net.ssl.SSLException;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.client.Request;
 import org.eclipse.jetty.client.Response;
@@ -20,15 +10,12 @@ import org.eclipse.jetty.client.transport.HttpConversation;
 import org.eclipse.jetty.client.transport.HttpRequest;
 import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.io.Content;
-import org.eclipse.jetty.io.EofException;
 
 /**
  * One exchange with a target. The client's threads only note what happened and wake the stream's
  * thread, which does everything else.
  */
 final class TargetCall {
-  private static final int MAX_TEXT = 200;
-
   private final Gate gate;
   private final Route route;
   private final HttpRequest request;
@@ -115,13 +102,7 @@ final class TargetCall {
    * closed it while it was idle, and the request met the close on its way.
    */
   boolean stale() {
-    Throwable cause = failure;
-    return failedEarly()
-        && (cause instanceof EOFException
-            || cause instanceof ClosedChannelException
-            || (cause instanceof IOException
-                && !(cause instanceof ConnectException)
-                && String.valueOf(cause.getMessage()).contains("onnection reset")));
+    return failedEarly() && TargetErrors.stale(failure);
   }
 
   /**
@@ -141,46 +122,7 @@ final class TargetCall {
 
   /** Turns what the client reports into what the peer is told. */
   Failure failure(Throwable cause) {
-    Failure.Reason reason = Failure.Reason.BROKEN;
-    String text;
-    if (cause instanceof NoRouteToHostException) {
-      reason = Failure.Reason.UNREACHABLE;
-      text = "no route to host";
-    } else if (cause instanceof ConnectException) {
-      reason = Failure.Reason.UNREACHABLE;
-      text = "connection refused";
-    } else if (cause instanceof UnknownHostException
-        || cause instanceof UnresolvedAddressException) {
-      reason = Failure.Reason.UNREACHABLE;
-      text = "no such host " + route.origin().getHost();
-    } else if (cause instanceof SocketTimeoutException || cause instanceof TimeoutException) {
-      reason = Failure.Reason.TIMEOUT;
-      text = "connection timed out";
-    } else if (cause instanceof SSLException) {
-      reason = Failure.Reason.UNREACHABLE;
-      text = "TLS: " + line(cause.getMessage());
-    } else if (cause instanceof EofException
-        || cause instanceof EOFException
-        || cause instanceof AsynchronousCloseException
-        || cause instanceof ClosedChannelException) {
-      text = "connection closed by the target";
-    } else {
-      text = line(cause.getMessage() == null ? cause.toString() : cause.getMessage());
-    }
-    return new Failure(reason, route.what() + ": " + text);
-  }
-
-  /** Text of unknown origin, cut to one harmless line. */
-  static String line(String text) {
-    if (text == null) {
-      return "unknown";
-    }
-    StringBuilder out = new StringBuilder();
-    for (int i = 0; i < text.length() && out.length() < MAX_TEXT; i++) {
-      char c = text.charAt(i);
-      out.append(c < ' ' || c == 0x7F ? ' ' : c);
-    }
-    return out.toString();
+    return TargetErrors.of(route, cause);
   }
 
   /**

@@ -22,9 +22,12 @@ import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.io.ArrayByteBufferPool;
 import org.eclipse.jetty.io.ClientConnector;
 import org.eclipse.jetty.util.SocketAddressResolver;
+import org.eclipse.jetty.util.component.LifeCycle;
 import org.eclipse.jetty.util.ssl.SslContextFactory;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.eclipse.jetty.util.thread.ScheduledExecutorScheduler;
+import org.eclipse.jetty.websocket.core.WebSocketComponents;
+import org.eclipse.jetty.websocket.core.client.WebSocketCoreClient;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -70,6 +73,7 @@ final class TargetClients implements AutoCloseable {
     private final ApiServer server;
     private final boolean identified;
     private final HttpClient client;
+    private WebSocketCoreClient sockets;
     private int users;
     private boolean retired;
 
@@ -83,6 +87,27 @@ final class TargetClients implements AutoCloseable {
       return client;
     }
 
+    /** The WebSocket side of the client, made when it is first needed. */
+    WebSocketCoreClient sockets() throws Failure {
+      synchronized (TargetClients.this) {
+        if (sockets == null) {
+          WebSocketCoreClient made =
+              new WebSocketCoreClient(
+                  client, new WebSocketComponents(null, null, buffers, null, null, threads));
+          starting(made);
+          sockets = made;
+        }
+        return sockets;
+      }
+    }
+
+    private void end() {
+      if (sockets != null) {
+        stop(sockets);
+      }
+      stop(client);
+    }
+
     /** Ends one use. */
     void release() {
       boolean last;
@@ -91,7 +116,7 @@ final class TargetClients implements AutoCloseable {
         last = retired && users == 0;
       }
       if (last) {
-        stop(client);
+        end();
       }
     }
   }
@@ -119,7 +144,7 @@ final class TargetClients implements AutoCloseable {
     open.removeAll(idle);
     for (Lease lease : idle) {
       if (lease.users == 0) {
-        stop(lease.client);
+        lease.end();
       }
     }
     if (found == null) {
@@ -131,34 +156,43 @@ final class TargetClients implements AutoCloseable {
   }
 
   private HttpClient start(ApiServer server, boolean identified, Settings settings) throws Failure {
-    ClassLoader before = Thread.currentThread().getContextClassLoader();
-    Thread.currentThread().setContextClassLoader(HttpClient.class.getClassLoader());
+    startShared();
+    SslContextFactory.Client tls =
+        server == null ? trustAll() : tls(identified ? server.identified() : server.anonymous());
+    HttpClient client = client(tls, settings);
+    if (server == null) {
+      client.setSocketAddressResolver(serviceResolver == null ? dns(settings) : serviceResolver);
+      client.setDestinationIdleTimeout(FORGET_SERVICE_MILLIS);
+    } else {
+      client.setSocketAddressResolver(
+          new SocketAddressResolver.Async(lookups, scheduler, settings.answer().toMillis()));
+    }
+    starting(client);
+    // Answers pass as they are: no redirects, no log-in, no decoding.
+    client.getProtocolHandlers().remove(RedirectProtocolHandler.NAME);
+    client.getProtocolHandlers().remove(WWWAuthenticationProtocolHandler.NAME);
+    client.getProtocolHandlers().remove(ProxyAuthenticationProtocolHandler.NAME);
+    client.getContentDecoderFactories().clear();
+    client.getProtocolHandlers().remove(ContinueProtocolHandler.NAME);
+    client.getProtocolHandlers().put(new InterimAnswers());
+    return client;
+  }
+
+  /**
+   * Starts a part with the library's class loader as the thread's, which it looks services up in.
+   */
+  private static void starting(LifeCycle part) throws Failure {
+    Thread thread = Thread.currentThread();
+    ClassLoader before = thread.getContextClassLoader();
+    thread.setContextClassLoader(part.getClass().getClassLoader());
     try {
-      startShared();
-      SslContextFactory.Client tls =
-          server == null ? trustAll() : tls(identified ? server.identified() : server.anonymous());
-      HttpClient client = client(tls, settings);
-      if (server == null) {
-        client.setSocketAddressResolver(serviceResolver == null ? dns(settings) : serviceResolver);
-        client.setDestinationIdleTimeout(FORGET_SERVICE_MILLIS);
-      } else {
-        client.setSocketAddressResolver(
-            new SocketAddressResolver.Async(lookups, scheduler, settings.answer().toMillis()));
-      }
-      client.start();
-      // Answers pass as they are: no redirects, no log-in, no decoding.
-      client.getProtocolHandlers().remove(RedirectProtocolHandler.NAME);
-      client.getProtocolHandlers().remove(WWWAuthenticationProtocolHandler.NAME);
-      client.getProtocolHandlers().remove(ProxyAuthenticationProtocolHandler.NAME);
-      client.getContentDecoderFactories().clear();
-      client.getProtocolHandlers().remove(ContinueProtocolHandler.NAME);
-      client.getProtocolHandlers().put(new InterimAnswers());
-      return client;
+      part.start();
     } catch (Exception e) {
       LOG.warn("HTTP client does not start, next request tries again: {}", e.toString());
+      stop(part);
       throw new Failure(Failure.Reason.INTERNAL, "HTTP client does not start");
     } finally {
-      Thread.currentThread().setContextClassLoader(before);
+      thread.setContextClassLoader(before);
     }
   }
 
@@ -219,7 +253,7 @@ final class TargetClients implements AutoCloseable {
     }
   }
 
-  private void startShared() throws Exception {
+  private void startShared() throws Failure {
     if (threads != null) {
       return;
     }
@@ -228,10 +262,10 @@ final class TargetClients implements AutoCloseable {
     pool.setIdleTimeout(10_000);
     pool.setName("tunnel");
     pool.setDaemon(true);
-    pool.start();
+    starting(pool);
     threads = pool;
     scheduler = new ScheduledExecutorScheduler("tunnel-timer", true);
-    scheduler.start();
+    starting(scheduler);
     buffers = new ArrayByteBufferPool(0, 2048, 64 << 10, 64, POOLED_BYTES, POOLED_BYTES);
     lookups =
         new ThreadPoolExecutor(
@@ -258,7 +292,7 @@ final class TargetClients implements AutoCloseable {
       all = List.copyOf(open);
       open.clear();
     }
-    all.forEach(lease -> stop(lease.client));
+    all.forEach(Lease::end);
     synchronized (this) {
       if (threads != null) {
         lookups.shutdownNow();
@@ -269,7 +303,7 @@ final class TargetClients implements AutoCloseable {
     }
   }
 
-  private static void stop(org.eclipse.jetty.util.component.LifeCycle part) {
+  private static void stop(LifeCycle part) {
     try {
       part.stop();
     } catch (Exception e) {

@@ -72,6 +72,20 @@ import org.osgi.service.metatype.annotations.ObjectClassDefinition;
   int memory_mib() default 0;
 
   @AttributeDefinition(
+      description = "Largest message, in MiB, of a WebSocket in either direction.",
+      min = "1",
+      max = "48")
+  int socket_mib() default 16;
+
+  @AttributeDefinition(
+      description =
+          "How often a WebSocket's target is pinged; one that has been silent for three of these is"
+              + " closed after three more.",
+      min = "1",
+      max = "3600")
+  int ping_seconds() default 30;
+
+  @AttributeDefinition(
       description =
           "Whether a valid %XX in a request's path is passed on as it is, for control planes that"
               + " send encoded paths.")

@@ -59,6 +59,8 @@ final class Bench implements AutoCloseable {
         1 << 20,
         1 << 20,
         64 << 20,
+        1 << 20,
+        Duration.ofSeconds(30),
         false,
         false);
   }
@@ -75,6 +77,8 @@ final class Bench implements AutoCloseable {
         s.bufferedBytes(),
         s.inboxBytes(),
         s.memoryBytes(),
+        s.socketBytes(),
+        s.ping(),
         false,
         false);
   }
@@ -91,6 +95,8 @@ final class Bench implements AutoCloseable {
         buffered,
         inbox,
         memory,
+        s.socketBytes(),
+        s.ping(),
         false,
         false);
   }

@@ -178,19 +178,18 @@ class EndTest {
   @Test
   void lostLinkEndsEverythingSilently() throws Exception {
     AtomicInteger over = new AtomicInteger();
+    CountDownLatch asked = new CountDownLatch(10);
     start(
         exchange -> {
-          try {
-            exchange.head();
-            exchange.awaitClose();
-          } finally {
-            over.incrementAndGet();
-          }
+          exchange.head();
+          asked.countDown();
+          exchange.awaitClose();
+          over.incrementAndGet();
         });
     for (int i = 0; i < 10; i++) {
       bench.peer.request("r" + i, Bench.get(target, "/").supportsResponseStreaming(i % 2 == 0));
     }
-    Bench.eventually(() -> target.connections.get() == 10);
+    assertTrue(asked.await(20, TimeUnit.SECONDS));
     bench.peer.lose();
     Bench.eventually(() -> over.get() == 10);
     Bench.eventually(() -> bench.tunnel.streams().open() == 0);

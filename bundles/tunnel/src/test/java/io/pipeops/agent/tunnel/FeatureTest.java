@@ -58,6 +58,8 @@ class FeatureTest {
                 s.bufferedBytes(),
                 s.inboxBytes(),
                 s.memoryBytes(),
+                s.socketBytes(),
+                s.ping(),
                 false,
                 false),
             (host, port, context, promise) ->
@@ -119,11 +121,7 @@ class FeatureTest {
 
   @Test
   void registersItsTypesAndRanking() {
-    assertArrayEquals(
-        new String[] {
-          "proxy_request", "proxy_request_chunk", "proxy_request_stream_end", "proxy_cancel"
-        },
-        (String[]) properties.get("link.type"));
+    assertArrayEquals(RequestHandler.TYPES_HANDLED, (String[]) properties.get("link.type"));
     assertEquals(42, properties.get("service.ranking"));
     assertEquals(false, properties.get("draining"));
     feature.drain(true);
@@ -274,7 +272,19 @@ class FeatureTest {
     Settings s = tunnel.settings();
     tunnel.settings(
         new Settings(
-            s.drain(), 1, 0, s.answer(), s.request(), s.idle(), 3, 1024, 1 << 20, false, false));
+            s.drain(),
+            1,
+            0,
+            s.answer(),
+            s.request(),
+            s.idle(),
+            3,
+            1024,
+            1 << 20,
+            1024,
+            s.ping(),
+            false,
+            false));
     peer.request("r", Bench.get(target, "/"));
     assertTrue(peer.error("r").contains("more than 3 bytes"));
   }
