@@ -164,8 +164,9 @@ final class Admission {
     }
     keep((ObjectNode) before.get("metadata"), resultMeta, "resourceVersion");
     resultMeta.remove("selfLink");
+    // Who does not speak of the owners leaves them as they are; an empty list forgets them.
     if (!resultMeta.path("managedFields").isArray()) {
-      resultMeta.remove("managedFields");
+      keep((ObjectNode) before.get("metadata"), resultMeta, "managedFields");
     }
     if (!subresource.equals("status")) {
       Defaults.apply(type, result);

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.atomic.LongAdder;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
@@ -31,7 +30,6 @@ final class ApiHandler extends Handler.Abstract {
   private final Reviews reviews;
   private final UsageMetrics usage;
   private final Semaphore free = new Semaphore(MAX_REQUESTS);
-  private final LongAdder served = new LongAdder();
 
   ApiHandler(Resources resources, Tokens tokens) {
     this.tokens = tokens;
@@ -49,10 +47,6 @@ final class ApiHandler extends Handler.Abstract {
     this.usage = new UsageMetrics(resources);
   }
 
-  long served() {
-    return served.sum();
-  }
-
   int watches() {
     return watches.open();
   }
@@ -60,7 +54,6 @@ final class ApiHandler extends Handler.Abstract {
   @Override
   public boolean handle(Request request, Response response, Callback callback) {
     Exchange exchange = new Exchange(request, response, callback, protobuf);
-    served.increment();
     if (!free.tryAcquire()) {
       exchange.fail(ApiException.tooManyRequests("%d requests are open".formatted(MAX_REQUESTS)));
       return true;
@@ -77,13 +70,13 @@ final class ApiHandler extends Handler.Abstract {
                     exchange.method(),
                     e.code(),
                     e.getMessage());
-                exchange.fail(e);
+                exchange.refuse(e);
               } catch (IOException | InterruptedException e) {
                 log.debug("Client left: {}", e.toString());
-                exchange.fail(e);
+                exchange.refuse(e);
               } catch (RuntimeException e) {
                 log.warn("Request failed, answering 500: path={}", exchange.path(), e);
-                exchange.fail(e);
+                exchange.refuse(e);
               } finally {
                 free.release();
               }

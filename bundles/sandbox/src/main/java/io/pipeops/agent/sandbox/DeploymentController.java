@@ -25,6 +25,7 @@ final class DeploymentController implements Controller {
   @Override
   public Optional<Instant> reconcile(Instant now) {
     for (ObjectNode deployment : workloads.living("deployments.apps")) {
+      workloads.adopt("replicasets.apps", deployment);
       roll(deployment);
       status(deployment);
     }

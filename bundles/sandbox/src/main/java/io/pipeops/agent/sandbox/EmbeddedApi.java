@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.URI;
 import java.time.InstantSource;
+import java.util.concurrent.TimeoutException;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.SecureRequestCustomizer;
@@ -12,9 +13,13 @@ import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.server.SslConnectionFactory;
 import org.eclipse.jetty.util.ssl.SslContextFactory;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The API with its store, its controllers and its server, without any of OSGi. */
 final class EmbeddedApi implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(EmbeddedApi.class);
+
   /** Watches may be silent for long; what ends them is their own limit. */
   private static final long IDLE_MILLIS = 3_600_000;
 
@@ -95,10 +100,6 @@ final class EmbeddedApi implements AutoCloseable {
     return store;
   }
 
-  long served() {
-    return handler.served();
-  }
-
   int watches() {
     return handler.watches();
   }
@@ -115,9 +116,10 @@ final class EmbeddedApi implements AutoCloseable {
     server.setStopTimeout(1000);
     try {
       server.stop();
+    } catch (TimeoutException e) {
+      log.debug("Requests were cut at the stop");
     } catch (Exception e) {
-      org.slf4j.LoggerFactory.getLogger(EmbeddedApi.class)
-          .warn("The embedded API's server did not stop cleanly: {}", e.toString());
+      log.warn("The embedded API's server did not stop cleanly: {}", e.toString());
     }
   }
 }

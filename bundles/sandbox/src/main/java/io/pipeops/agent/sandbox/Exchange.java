@@ -25,12 +25,15 @@ final class Exchange {
   /** Bodies above this are refused. */
   static final int MAX_BODY = 3 << 20;
 
+  private static final int DRAINED = 16 << 20;
+
   private final Request request;
   private final Response response;
   private final Callback callback;
   private final ProtobufBody protobuf;
   private final Fields query;
   private final List<String> path;
+  private boolean taken;
   private boolean answered;
 
   Exchange(Request request, Response response, Callback callback, ProtobufBody protobuf) {
@@ -101,8 +104,13 @@ final class Exchange {
   /** The body, which may be JSON, YAML or protobuf; a missing node if there is none. */
   JsonNode body() throws IOException {
     byte[] bytes;
+    taken = true;
     try (InputStream in = Content.Source.asInputStream(request)) {
       bytes = in.readNBytes(MAX_BODY + 1);
+      if (bytes.length > MAX_BODY) {
+        // Who is still sending does not listen: take some more, so that the refusal arrives.
+        in.skip(DRAINED);
+      }
     }
     if (bytes.length > MAX_BODY) {
       throw ApiException.tooLarge(MAX_BODY);
@@ -180,6 +188,20 @@ final class Exchange {
 
   void end() {
     callback.succeeded();
+  }
+
+  /** Like {@link #fail}, after taking a body that nobody read: the next request comes behind it. */
+  void refuse(Throwable failure) {
+    if (!taken && !answered) {
+      taken = true;
+      try (InputStream in = Content.Source.asInputStream(request)) {
+        in.skip(DRAINED);
+      } catch (IOException e) {
+        callback.failed(e);
+        return;
+      }
+    }
+    fail(failure);
   }
 
   /** Answers with the failure, or cuts the connection if an answer has begun already. */

@@ -101,7 +101,8 @@ final class ManagedFields {
     merge(live, applied, "");
     former.stream()
         .filter(path -> fields.owned.values().stream().noneMatch(set -> holds(set, path)))
-        .sorted((a, b) -> Integer.compare(b.size(), a.size()))
+        // An item goes as a whole, while it still has what tells it apart.
+        .sorted((a, b) -> Integer.compare(a.size(), b.size()))
         .forEach(path -> FieldPaths.remove(live, path));
     fields.times.merge(manager, time, (was, is) -> former.equals(wanted.keySet()) ? was : is);
     fields.write(live);

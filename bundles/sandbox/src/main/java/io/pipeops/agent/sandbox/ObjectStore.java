@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
 /**
@@ -190,6 +191,11 @@ final class ObjectStore {
 
   synchronized boolean closed() {
     return closed;
+  }
+
+  /** Does several things as one change that nobody sees the middle of. Must be quick. */
+  synchronized <T> T atomically(Supplier<T> step) {
+    return step.get();
   }
 
   /** Ends all waiting. */

@@ -19,7 +19,7 @@ final class ReplicaSetController implements Controller {
   @Override
   public Optional<Instant> reconcile(Instant now) {
     for (ObjectNode set : workloads.living("replicasets.apps")) {
-      status(set);
+      workloads.adopt("pods", set);
       List<ObjectNode> pods = workloads.activePods(set);
       int wanted = Json.number(set, 0, "spec", "replicas");
       for (int i = pods.size(); i < wanted; i++) {

@@ -180,6 +180,11 @@ final class Resources {
    */
   ObjectNode delete(
       ResourceType type, String namespace, String name, JsonNode options, boolean dryRun) {
+    return store.atomically(() -> begin(type, namespace, name, options, dryRun));
+  }
+
+  private ObjectNode begin(
+      ResourceType type, String namespace, String name, JsonNode options, boolean dryRun) {
     ObjectNode object =
         store.get(type, namespace, name).orElseThrow(() -> ApiException.notFound(type, name));
     preconditions(type, object, options);
@@ -263,6 +268,9 @@ final class Resources {
               if (Json.text(owners.get(i), "uid").equals(uid)) {
                 owners.remove(i);
               }
+            }
+            if (owners.isEmpty()) {
+              Json.meta(object).remove("ownerReferences");
             }
             return object;
           });

@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Semaphore;
 import java.util.function.Predicate;
+import org.eclipse.jetty.http.HttpHeader;
 
 /**
  * Answers {@code watch}: one line of JSON for each event. A watch keeps no queue; it reads the
@@ -33,6 +34,10 @@ final class Watches {
   }
 
   void watch(Exchange exchange, Target target) throws IOException, InterruptedException {
+    // Clients that ask for a WebSocket first fall back to plain HTTP at this answer.
+    if (!exchange.header(HttpHeader.UPGRADE).isEmpty()) {
+      throw ApiException.unavailable("a watch comes over plain HTTP here, not over a WebSocket");
+    }
     if (!free.tryAcquire()) {
       throw ApiException.tooManyRequests("%d watches are open".formatted(MAX_WATCHES));
     }

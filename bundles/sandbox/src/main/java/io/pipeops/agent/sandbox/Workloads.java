@@ -55,6 +55,44 @@ final class Workloads {
         .toList();
   }
 
+  /** Takes over what the owner's selector selects and nobody controls. */
+  void adopt(String qualified, ObjectNode owner) {
+    var selected = Selectors.object(Json.at(owner, "spec", "selector"));
+    for (ObjectNode object : store().items(type(qualified), Json.namespace(owner))) {
+      boolean free = !Json.deleting(object) && !controlled(object) && selected.test(object);
+      if (free) {
+        store()
+            .update(
+                type(qualified),
+                Json.namespace(object),
+                Json.name(object),
+                orphan -> {
+                  if (present(owner)) {
+                    Json.list(Json.meta(orphan), "ownerReferences").addAll(ownedBy(owner));
+                  }
+                  return orphan;
+                });
+      }
+    }
+  }
+
+  /** Whether an object that was seen before is still there and not going. */
+  private boolean present(ObjectNode object) {
+    return store()
+        .get(resources.typeOf(object), Json.namespace(object), Json.name(object))
+        .filter(now -> Json.uid(now).equals(Json.uid(object)) && !Json.deleting(now))
+        .isPresent();
+  }
+
+  private static boolean controlled(ObjectNode object) {
+    for (JsonNode reference : Json.at(object, "metadata", "ownerReferences")) {
+      if (reference.path("controller").asBoolean()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   private static boolean controls(ObjectNode owner, ObjectNode object) {
     for (JsonNode reference : Json.at(object, "metadata", "ownerReferences")) {
       if (reference.path("controller").asBoolean()

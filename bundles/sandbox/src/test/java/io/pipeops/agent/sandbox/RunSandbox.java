@@ -8,7 +8,7 @@ final class RunSandbox {
   private RunSandbox() {}
 
   public static void main(String[] args) throws Exception {
-    SandboxServer server = new SandboxServer(Path.of(args[0]), 0, true, null);
+    SandboxServer server = new SandboxServer(Path.of(args[0]), 0, true);
     Runtime.getRuntime().addShutdownHook(new Thread(server::stop));
     new CountDownLatch(1).await();
   }
