@@ -7,6 +7,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -20,6 +21,7 @@ final class Identity implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Identity.class);
 
   private final String configuredId;
+  private final Supplier<String> generatedId;
   private final Consumer<String> registerAgain;
   private final ExecutorService writer =
       Executors.newSingleThreadExecutor(Thread.ofVirtual().name("link-state").factory());
@@ -32,14 +34,14 @@ final class Identity implements AutoCloseable {
    * Knows nothing yet but the settings.
    *
    * @param configuredId fixed identity; empty if none
-   * @param generatedId what to be called when nothing is remembered
+   * @param generatedId what to be called when nothing is remembered; asked only then
    * @param registerAgain asks for a new registration, with the reason
    */
-  Identity(String configuredId, String generatedId, Consumer<String> registerAgain) {
+  Identity(String configuredId, Supplier<String> generatedId, Consumer<String> registerAgain) {
     this.configuredId = configuredId;
     this.registerAgain = registerAgain;
-    this.state =
-        PersistedState.EMPTY.withAgentId(configuredId.isEmpty() ? generatedId : configuredId);
+    this.generatedId = generatedId;
+    this.state = PersistedState.EMPTY.withAgentId(configuredId);
   }
 
   /** A store is there: it is read in the background. */
@@ -72,6 +74,9 @@ final class Identity implements AutoCloseable {
       TimeUnit.NANOSECONDS.timedWait(this, Math.max(1_000_000, end - System.nanoTime()));
     }
     decided = true;
+    if (state.agentId().isEmpty()) {
+      state = state.withAgentId(generatedId.get());
+    }
     if (!loaded) {
       log.warn(
           "The remembered state is not known yet; connecting as agent_id={} without it",
@@ -90,7 +95,7 @@ final class Identity implements AutoCloseable {
       PersistedState named =
           configuredId.isEmpty() ? remembered : remembered.withAgentId(configuredId);
       if (named.agentId().isEmpty()) {
-        named = named.withAgentId(state.agentId());
+        named = named.withAgentId(state.agentId().isEmpty() ? generatedId.get() : state.agentId());
       }
       boolean first = !loaded;
       loaded = true;

@@ -253,11 +253,29 @@ final class LinkConnection implements FrameHandler, Reply {
       if (now != null && now.isOutputOpen()) {
         cause = reason;
         closing = true;
-        now.close(code, code == CloseStatus.NORMAL ? null : reason, Callback.NOOP);
+        now.sendFrame(entry(new OrderlyClose(code, reason), Callback.NOOP));
         socketClosed.await(end - System.nanoTime(), TimeUnit.NANOSECONDS);
       }
     } finally {
       abort(reason);
+    }
+  }
+
+  /**
+   * A close frame after which the socket stays until the peer has answered. Jetty takes every code
+   * but 1000 for an error and closes the socket at once, and a socket closed with something unread
+   * is reset: megabytes that the system had taken but not yet delivered would be lost.
+   */
+  private static final class OrderlyClose extends Frame implements CloseStatus.Supplier {
+    OrderlyClose(int code, String reason) {
+      super(
+          OpCode.CLOSE,
+          new CloseStatus(code, code == CloseStatus.NORMAL ? null : reason).asPayloadBuffer());
+    }
+
+    @Override
+    public CloseStatus getCloseStatus() {
+      return new CloseStatus(CloseStatus.NORMAL);
     }
   }
 

@@ -97,7 +97,7 @@ final class LinkRuntime {
 
   private void start(LinkSettings now) {
     HostFacts host = new HostFacts(Path.of("/"));
-    Identity identity = new Identity(now.peer().agentId(), host.generatedAgentId(), this::register);
+    Identity identity = new Identity(now.peer().agentId(), host::generatedAgentId, this::register);
     FactCollector collector = new FactCollector(facts, FACT_LIMIT, this::checkCredentials);
     Dialer dialer = new JettyDialer(now.peer(), now.timing().handshake());
     ConnectLoop loop =
