@@ -61,8 +61,14 @@ final class Database implements AutoCloseable {
       pool = new HikariDataSource(config);
       Database database = new Database(pool, embedded ? "h2" : "postgresql", name);
       String version = Migrations.apply(pool);
+      if (embedded) {
+        state.hide("hub.mv.db");
+      }
       log.info("Database is open kind={} database={} tables={}", database.kind, name, version);
       return database;
+    } catch (IOException e) {
+      pool.close();
+      throw e;
     } catch (FlywayException | com.zaxxer.hikari.pool.HikariPool.PoolInitializationException e) {
       if (pool != null) {
         pool.close();
@@ -176,6 +182,9 @@ final class Database implements AutoCloseable {
           return result;
         } catch (SQLException | RuntimeException e) {
           rollBack(connection);
+          if (e instanceof SQLException failure && !again(failure)) {
+            renew(connection);
+          }
           throw e;
         }
       } catch (SQLException e) {
@@ -195,6 +204,18 @@ final class Database implements AutoCloseable {
       connection.rollback();
     } catch (SQLException e) {
       log.debug("Roll-back failed: {}", e.getMessage());
+    }
+  }
+
+  /**
+   * Ends a connection after an error that should not be. An embedded database that could not write
+   * (a full disk, say) refuses everything until all its connections are closed; the next use opens
+   * its file again.
+   */
+  private void renew(Connection connection) {
+    pool.evictConnection(connection);
+    if (kind.equals("h2")) {
+      pool.getHikariPoolMXBean().softEvictConnections();
     }
   }
 

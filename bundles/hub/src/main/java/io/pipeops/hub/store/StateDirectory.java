@@ -111,6 +111,13 @@ public final class StateDirectory implements AutoCloseable {
     }
   }
 
+  /** Takes a file that something else has made from the eyes of others. */
+  void hide(String name) throws IOException {
+    if (path.getFileSystem().supportedFileAttributeViews().contains("posix")) {
+      Files.setPosixFilePermissions(file(name), PosixFilePermissions.fromString("rw-------"));
+    }
+  }
+
   /** Replaces a file that everyone may read. */
   public void write(String name, byte[] content) throws IOException {
     replace(name, content, "rw-r--r--");
@@ -173,6 +180,9 @@ public final class StateDirectory implements AutoCloseable {
   private static String reason(IOException e) {
     if (e instanceof FileSystemException f && f.getReason() != null) {
       return f.getReason();
+    }
+    if (e.getClass() == IOException.class && e.getMessage() != null) {
+      return e.getMessage();
     }
     return e.getClass().getSimpleName() + (e.getMessage() == null ? "" : ": " + e.getMessage());
   }

@@ -3,6 +3,7 @@ package io.pipeops.hub.rest;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 
@@ -11,11 +12,13 @@ final class RawHttp {
   private RawHttp() {}
 
   /**
+   * Sends one request.
+   *
    * @param head request line and headers, without the empty line
    * @return the status; 0 if the server closed without one
    */
   static int status(int port, String head) throws IOException {
-    try (Socket socket = new Socket("127.0.0.1", port)) {
+    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
       socket.setSoTimeout(20_000);
       socket
           .getOutputStream()

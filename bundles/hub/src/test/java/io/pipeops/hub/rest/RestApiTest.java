@@ -12,6 +12,7 @@ import io.pipeops.hub.store.Await;
 import io.pipeops.hub.store.StoreSettings;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -236,7 +237,8 @@ class RestApiTest {
     assertTrue(
         yaml.contains(
             "certificate-authority-data: "
-                + Base64.getEncoder().encodeToString("PEM OF THE CA".getBytes("US-ASCII"))));
+                + Base64.getEncoder()
+                    .encodeToString("PEM OF THE CA".getBytes(StandardCharsets.US_ASCII))));
     assertTrue(yaml.contains("current-context: \"edge-lab\""));
     String token = yaml.replaceAll("(?s).*token: \"(pct_[^\"]+)\".*", "$1");
     assertTrue(hub.store.authorizeClient(id, token));

@@ -96,10 +96,15 @@ final class RestServer implements AutoCloseable {
   }
 
   @Override
-  public void close() throws Exception {
-    client.close();
-    server.stop();
-    store.close();
+  public void close() {
+    client.shutdownNow();
+    try {
+      server.stop();
+    } catch (Exception e) {
+      throw new IllegalStateException(e);
+    } finally {
+      store.close();
+    }
   }
 
   /** Sessions that a test sets. */

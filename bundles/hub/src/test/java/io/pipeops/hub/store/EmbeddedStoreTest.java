@@ -10,7 +10,11 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.sql.Connection;
+import java.sql.Statement;
 import java.util.List;
+import java.util.Properties;
 import org.junit.jupiter.api.Test;
 
 /** The store on the embedded H2. */
@@ -27,12 +31,38 @@ class EmbeddedStoreTest extends HubStoreContract {
     String token = store.issueClientToken(cluster.id(), "ci", null).text();
     String admin = file("admin.token");
     store.close();
+    assertEquals(
+        "rw-------",
+        PosixFilePermissions.toString(Files.getPosixFilePermissions(home.resolve("hub.mv.db"))));
     byte[] content = Files.readAllBytes(home.resolve("hub.mv.db"));
     String text = new String(content, StandardCharsets.ISO_8859_1);
     for (String secret : List.of("s3cret", token, admin, token.substring(4))) {
       assertFalse(text.contains(secret));
     }
     store = HubStore.open(settings);
+  }
+
+  @Test
+  void databaseThatGaveUpIsOpenedAgainByItself() throws Exception {
+    RegisteredCluster cluster = store.register(agent(), registration("a1", ""));
+    // As after a write that failed: the database refuses all its connections.
+    Properties user = new Properties();
+    user.setProperty("user", "hub");
+    user.setProperty("password", "");
+    try (Connection other =
+            new org.h2.Driver().connect("jdbc:h2:file:" + home.resolve("hub"), user);
+        Statement shutdown = other.createStatement()) {
+      shutdown.execute("SHUTDOWN IMMEDIATELY");
+    }
+    Await.until(
+        () -> {
+          try {
+            return store.find(cluster.id()).isPresent();
+          } catch (StoreUnavailableException e) {
+            return false;
+          }
+        });
+    assertTrue(store.deleteCluster(cluster.id()));
   }
 
   @Test

@@ -117,20 +117,15 @@ class HubTlsTest {
 
   @Test
   void restartKeepsCaAndCertificate() throws Exception {
-    byte[] ca;
-    byte[] certificate;
-    try (HubTls tls = tls("a.example")) {
-      ca = Files.readAllBytes(home.resolve("ca.crt"));
-      certificate = Files.readAllBytes(home.resolve("server.crt"));
-    }
-    try (HubTls tls = tls("a.example")) {
-      assertArrayEquals(ca, Files.readAllBytes(home.resolve("ca.crt")));
-      assertArrayEquals(certificate, Files.readAllBytes(home.resolve("server.crt")));
-    }
-    try (HubTls tls = tls("b.example")) {
-      assertArrayEquals(ca, Files.readAllBytes(home.resolve("ca.crt")));
-      assertFalse(Arrays.equals(certificate, Files.readAllBytes(home.resolve("server.crt"))));
-    }
+    tls("a.example").close();
+    byte[] ca = Files.readAllBytes(home.resolve("ca.crt"));
+    byte[] certificate = Files.readAllBytes(home.resolve("server.crt"));
+    tls("a.example").close();
+    assertArrayEquals(ca, Files.readAllBytes(home.resolve("ca.crt")));
+    assertArrayEquals(certificate, Files.readAllBytes(home.resolve("server.crt")));
+    tls("b.example").close();
+    assertArrayEquals(ca, Files.readAllBytes(home.resolve("ca.crt")));
+    assertFalse(Arrays.equals(certificate, Files.readAllBytes(home.resolve("server.crt"))));
   }
 
   @Test
@@ -252,8 +247,8 @@ class HubTlsTest {
   /** A CA and a certificate as an operator might have them. */
   private X509Certificate writeOwn(Path folder, String name) throws Exception {
     Path from = home.resolve("made-" + name);
-    try (StateDirectory made = StateDirectory.open(from);
-        HubTls tls = HubTls.open(TlsSettings.generated(List.of()), made, clock)) {
+    try (StateDirectory made = StateDirectory.open(from)) {
+      HubTls.open(TlsSettings.generated(List.of()), made, clock).close();
       Files.write(folder.resolve("tls.crt"), Files.readAllBytes(from.resolve("server.crt")));
       Files.write(folder.resolve("tls.key"), Files.readAllBytes(from.resolve("server.key")));
       Files.write(folder.resolve("ca.crt"), Files.readAllBytes(from.resolve("ca.crt")));
@@ -319,8 +314,12 @@ class HubTlsTest {
     }
 
     @Override
-    public void close() throws Exception {
-      server.stop();
+    public void close() {
+      try {
+        server.stop();
+      } catch (Exception e) {
+        throw new IllegalStateException(e);
+      }
     }
   }
 
