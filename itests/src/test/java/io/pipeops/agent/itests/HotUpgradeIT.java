@@ -46,7 +46,8 @@ class HotUpgradeIT {
       kit.upgrade("tunnel", "1.1.0");
       Await.until(
           "the new version is active", LIMIT, () -> states("tunnel").contains("1.1.0 ACTIVE"));
-      assertTrue(states("tunnel").contains("1.0.0 DRAINING"), states("tunnel").toString());
+      Await.until(
+          "the old version drains", LIMIT, () -> states("tunnel").contains("1.0.0 DRAINING"));
       int before = log.lines();
       log.awaitLines(before + 5);
       load.stop();

@@ -30,8 +30,8 @@ class LinkFaultsIT {
       spine.startHub(port);
       spine.hub().stop();
       spine.startAgent();
+      Await.until("the probes are up", LIMIT, () -> spine.local("/ready").statusCode() == 503);
       JsonNode ready = Spine.JSON.readTree(spine.local("/ready").body());
-      assertEquals(503, spine.local("/ready").statusCode());
       assertFalse(ready.path("connected").asBoolean());
       assertTrue(ready.path("checks").toString().contains("link"), ready.toString());
       assertEquals(200, spine.local("/health").statusCode());
@@ -67,7 +67,7 @@ class LinkFaultsIT {
               spine.settings.toString())) {
         String address = second.address("http.address");
         second.awaitLog("already connected", LIMIT);
-        assertEquals(503, status(spine, address + "/ready"));
+        Await.until("it says so", LIMIT, () -> status(spine, address + "/ready") == 503);
         assertEquals(200, spine.get("/version").statusCode());
         assertEquals(1, spine.rest("GET", "/api/v1/clusters", "").path("items").size());
 

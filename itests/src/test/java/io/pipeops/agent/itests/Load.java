@@ -13,8 +13,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Requests at a steady rate through the tunnel, over a few kept connections as a client library does;
- * remembers every one that did not come back well.
+ * Requests at a steady rate through the tunnel, over a few kept connections as a client library
+ * does; remembers every one that did not come back well.
  */
 final class Load implements AutoCloseable {
   private static final int CLIENTS = 8;
@@ -31,7 +31,10 @@ final class Load implements AutoCloseable {
     this.request = request;
   }
 
-  /** A machine that cannot keep the rate gets what it can: a client sends only when it had its answer. */
+  /**
+   * A machine that cannot keep the rate gets what it can: a client sends only when it had its
+   * answer.
+   */
   static Load start(Spine spine, int perSecond) throws Exception {
     Load load = new Load(spine.client(), spine.api("/api/v1/namespaces/demo").build());
     long period = TimeUnit.SECONDS.toMicros(1) * CLIENTS / perSecond;

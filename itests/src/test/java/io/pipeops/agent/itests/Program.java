@@ -12,7 +12,8 @@ import java.util.concurrent.TimeUnit;
 
 /** One process of the assembled distribution, with its log in a file. */
 public final class Program implements AutoCloseable {
-  public static final Path IMAGE = Path.of(System.getProperty("agent.image")).toAbsolutePath().normalize();
+  public static final Path IMAGE =
+      Path.of(System.getProperty("agent.image")).toAbsolutePath().normalize();
 
   private final Process process;
   private final Path runDir;

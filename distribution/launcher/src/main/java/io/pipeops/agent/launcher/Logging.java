@@ -38,9 +38,11 @@ final class Logging implements Consumer<Map<String, String>> {
     context.getLogger(Logger.ROOT_LOGGER_NAME).setLevel(Level.toLevel(level, Level.INFO));
     // Jetty and fabric8 tell at INFO what only their developers want to know.
     for (String library :
-        List.of("org.eclipse.jetty", "org.apache.felix", "io.fabric8", "org.flywaydb", "com.zaxxer")) {
+        List.of("org.eclipse.jetty", "org.apache.felix", "io.fabric8", "org.flywaydb")) {
       context.getLogger(library).setLevel(Level.WARN);
     }
+    // The pool prints stack traces of what our own line says better.
+    context.getLogger("com.zaxxer.hikari").setLevel(Level.ERROR);
   }
 
   private static LoggerContext context() {
