@@ -70,6 +70,10 @@ public final class HeartbeatSender implements LinkListener, HeartbeatStatus {
   private Instant lastSuccess;
   private Instant usableSince;
   private int failures;
+
+  /** Counts the connections, so that a heartbeat of an old one does not delay one of a new one. */
+  private int connection;
+
   private boolean closed;
 
   @Activate
@@ -104,6 +108,7 @@ public final class HeartbeatSender implements LinkListener, HeartbeatStatus {
     LinkStatus now = service.status();
     synchronized (this) {
       link = service;
+      status = null;
     }
     linkChanged(now);
   }
@@ -135,6 +140,7 @@ public final class HeartbeatSender implements LinkListener, HeartbeatStatus {
       usableSince = null;
     } else if (!before) {
       usableSince = Instant.now();
+      connection++;
       due = System.nanoTime();
     }
     notifyAll();
@@ -198,15 +204,17 @@ public final class HeartbeatSender implements LinkListener, HeartbeatStatus {
     for (int attempt = 1; ; attempt++) {
       Link target;
       LinkStatus now;
+      int over;
       synchronized (this) {
         target = link;
         now = status;
+        over = connection;
       }
       if (target == null || !usable(now)) {
         skipped.increment();
         return;
       }
-      if (sent(target, now)) {
+      if (sent(target, now, over)) {
         return;
       }
       if (attempt >= pace.attempts()) {
@@ -217,11 +225,11 @@ public final class HeartbeatSender implements LinkListener, HeartbeatStatus {
         log.warn("Heartbeat given up after attempts={}; the next one follows", attempt);
         return;
       }
-      pause(now, pace.pause(attempt));
+      pause(over, pace.pause(attempt));
     }
   }
 
-  private boolean sent(Link target, LinkStatus now) throws InterruptedException {
+  private boolean sent(Link target, LinkStatus now, int over) throws InterruptedException {
     ByteBuffer message = message(now);
     long start = System.nanoTime();
     try {
@@ -238,15 +246,17 @@ public final class HeartbeatSender implements LinkListener, HeartbeatStatus {
     synchronized (this) {
       lastSuccess = Instant.now();
       failures = 0;
-      due = System.nanoTime() + pace.period(LinkState.CONNECTED).toNanos();
+      if (over == connection) {
+        due = System.nanoTime() + pace.period(LinkState.CONNECTED).toNanos();
+      }
     }
     return true;
   }
 
   /** Waits for the next try; a connection that drops ends the waiting. */
-  private synchronized void pause(LinkStatus during, Duration pause) throws InterruptedException {
+  private synchronized void pause(int over, Duration pause) throws InterruptedException {
     long end = System.nanoTime() + pause.toNanos();
-    while (!closed && usable(status) && status.since().equals(during.since())) {
+    while (!closed && usable(status) && over == connection) {
       long left = end - System.nanoTime();
       if (left <= 0) {
         return;
