@@ -172,7 +172,9 @@ kube_delete() {
 }
 
 namespace_is_gone() {
-  api GET "/api/v1/namespaces/$CHECK_NAMESPACE" 2>/dev/null | grep -q '"code" *: *404'
+  local answer
+  answer=$(api GET "/api/v1/namespaces/$CHECK_NAMESPACE" 2>/dev/null) || true
+  grep -q '"code" *: *404' <<<"$answer"
 }
 
 # --- the agent's own pages --------------------------------------------------------------------
