@@ -5,8 +5,6 @@ import io.pipeops.agent.api.link.LinkLostException;
 import io.pipeops.agent.api.link.Message;
 import io.pipeops.agent.api.link.Reply;
 import io.pipeops.agent.api.link.StreamReceiver;
-import io.pipeops.agent.protocol.BinaryBody;
-import io.pipeops.agent.protocol.ProtocolException;
 import io.pipeops.agent.protocol.ProxyCancel;
 import io.pipeops.agent.protocol.ProxyRequest;
 import io.pipeops.agent.protocol.ProxyRequestChunk;
@@ -49,8 +47,8 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
   private final long end;
   private final boolean limited;
   private final Thread thread;
+  private final BinaryArrival binary;
   private volatile boolean granted;
-  private volatile ByteBuffer binary;
 
   /**
    * A stream that is not running yet.
@@ -72,6 +70,7 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
         request.streaming()
             ? new StreamedBody(gate, tunnel.budget(), declaredLength(), settings.inboxBytes())
             : null;
+    this.binary = new BinaryArrival(id, gate);
     this.limited = request.deadline().isPresent() || request.timeout().isPresent();
     this.end = started + limit();
     this.thread = Thread.ofVirtual().name("tunnel-" + TargetErrors.line(id)).unstarted(this);
@@ -143,31 +142,7 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
 
   /** Takes the binary message with the body (protocol 3.2.3). */
   StreamReceiver binaryReceiver() {
-    return new StreamReceiver() {
-      @Override
-      public void receive(Message message) {}
-
-      @Override
-      public void binary(ByteBuffer data) {
-        try {
-          BinaryBody body = BinaryBody.parse(data);
-          if (body.requestId().equals(id)) {
-            binary = body.body();
-            gate.signal();
-          } else {
-            lost("binary message belongs to another request");
-          }
-        } catch (ProtocolException e) {
-          lost(e.getMessage());
-        }
-      }
-
-      @Override
-      public void lost(String reason) {
-        gate.stop(
-            new Failure(Failure.Reason.BODY, "invalid request body: " + TargetErrors.line(reason)));
-      }
-    };
+    return binary;
   }
 
   @Override
@@ -262,7 +237,7 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
   /** Waits for a body that must be there, or be known to be empty, before the call begins. */
   private void awaitBody(Route route) throws Failure {
     long until = started + settings.answer().toNanos();
-    while (request.bodyBinary() && upload == null && binary == null) {
+    while (request.bodyBinary() && upload == null && binary.body() == null) {
       await(Math.min(end, until), "invalid request body: binary message did not come");
     }
     while (upload != null && upload.starved() && BODILESS.contains(request.method())) {
@@ -272,40 +247,14 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
 
   private TargetCall call(TargetClients.Lease lease, Route route, ApiServer server) throws Failure {
     TargetCall call = new TargetCall(lease.client(), route, gate);
-    call.request().method(request.method());
-    Failure[] bad = new Failure[1];
-    call.request()
-        .headers(
-            fields -> {
-              try {
-                HeaderRules.toTarget(request.headers(), fields::add);
-              } catch (Failure e) {
-                bad[0] = e;
-              }
-              fields.put(HttpHeader.HOST, route.host());
-              if (!route.api() && route.secure()) {
-                fields.put(HttpHeader.X_FORWARDED_PROTO, "https");
-              }
-              if (route.asAgent()) {
-                server
-                    .token()
-                    .ifPresent(token -> fields.put(HttpHeader.AUTHORIZATION, "Bearer " + token));
-              }
-            });
-    if (bad[0] != null) {
-      throw bad[0];
-    }
+    ByteBuffer body = request.bodyBinary() ? binary.body() : request.body().orElse(null);
     if (upload != null) {
-      if (!upload.empty()) {
-        call.request().body(upload);
-      }
-    } else {
-      ByteBuffer body = request.bodyBinary() ? binary : request.body().orElse(null);
-      if (body != null && body.hasRemaining()) {
-        tunnel.meters().in(body.remaining());
-        call.request().body(new ByteBufferRequestContent((String) null, body.duplicate()));
-      }
+      call.body(upload.empty() ? null : upload);
+    } else if (body != null && body.hasRemaining()) {
+      tunnel.meters().in(body.remaining());
+      call.body(new ByteBufferRequestContent((String) null, body));
     }
+    call.head(request, server);
     call.start();
     return call;
   }

@@ -6,19 +6,14 @@ import io.pipeops.agent.api.link.Message;
 import io.pipeops.agent.api.link.Priority;
 import io.pipeops.agent.api.link.Reply;
 import io.pipeops.agent.api.link.StreamReceiver;
-import io.pipeops.agent.protocol.ProtocolException;
 import io.pipeops.agent.protocol.ProxyCancel;
-import io.pipeops.agent.protocol.TunnelFrame;
 import io.pipeops.agent.protocol.WebSocketClose;
 import io.pipeops.agent.protocol.WebSocketData;
 import io.pipeops.agent.protocol.WebSocketStart;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.function.BiConsumer;
 import org.eclipse.jetty.http.HttpFields;
-import org.eclipse.jetty.websocket.core.CloseStatus;
-import org.eclipse.jetty.websocket.core.OpCode;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,7 +29,6 @@ final class SocketStream implements StreamReceiver, Streams.Stream, Runnable {
   private static final int GOING_AWAY = 1001;
   private static final int TOO_BIG = 1009;
   private static final long GOODBYE = Duration.ofSeconds(2).toNanos();
-  private static final int MISSES = 3;
 
   /** Decides where the socket goes; called on the stream's thread. */
   interface Opening {
@@ -48,7 +42,6 @@ final class SocketStream implements StreamReceiver, Streams.Stream, Runnable {
   private final Gate gate = new Gate();
   private final Sender sender;
   private final SocketInbox inbox;
-  private final MessageBuffer partial;
   private SocketLink link;
   private final BiConsumer<Message, Reply> replaced;
   private final Reply reply;
@@ -58,11 +51,7 @@ final class SocketStream implements StreamReceiver, Streams.Stream, Runnable {
   private final Thread thread;
   private volatile boolean granted;
   private volatile boolean begun;
-  private Channels channels;
-  private boolean closing;
-  private long pinged;
-  private long ponged;
-  private int misses;
+  private SocketRelay relay;
 
   /**
    * A stream that is not running yet.
@@ -88,7 +77,6 @@ final class SocketStream implements StreamReceiver, Streams.Stream, Runnable {
     this.replaced = replaced;
     this.sender = new Sender(dialect.id(), reply, gate);
     this.inbox = new SocketInbox(gate, tunnel.budget(), settings.inboxBytes());
-    this.partial = new MessageBuffer(settings.socketBytes(), tunnel.budget());
     this.link = new SocketLink(gate);
     this.end = started + limit.toNanos();
     this.thread =
@@ -156,7 +144,7 @@ final class SocketStream implements StreamReceiver, Streams.Stream, Runnable {
               .clients()
               .take(request.route().api() ? server : null, request.route().asAgent(), settings);
       open(lease, request, server);
-      relay();
+      relay.run();
     } catch (Failure e) {
       failure = gate.cause(e);
     } catch (LinkLostException e) {
@@ -173,7 +161,9 @@ final class SocketStream implements StreamReceiver, Streams.Stream, Runnable {
     } finally {
       link.abort();
       inbox.dispose();
-      partial.close();
+      if (relay != null) {
+        relay.close();
+      }
       if (lease != null) {
         lease.release();
       }
@@ -200,9 +190,8 @@ final class SocketStream implements StreamReceiver, Streams.Stream, Runnable {
     if (!link.open()) {
       throw TargetErrors.of(request.route(), link.failure());
     }
-    channels = new Channels(request.channels() && Channels.carriedBy(link.protocol()));
-    pinged = System.nanoTime();
-    ponged = pinged;
+    Channels channels = new Channels(request.channels() && Channels.carriedBy(link.protocol()));
+    relay = new SocketRelay(tunnel, settings, dialect, gate, sender, link, inbox, channels, end);
     dialect.opened(sender, HeaderRules.toPeer(link.answer()));
     begun = true;
   }
@@ -216,117 +205,6 @@ final class SocketStream implements StreamReceiver, Streams.Stream, Runnable {
     }
   }
 
-  /** Carries frames both ways until one side ends. */
-  private void relay() throws Failure, LinkLostException {
-    while (!link.over()) {
-      gate.check();
-      boolean busy = fromPeer();
-      SocketLink.Arrival arrival = link.arrival();
-      if (arrival != null) {
-        fromTarget(arrival);
-        busy = true;
-      }
-      long now = System.nanoTime();
-      if (now - end >= 0) {
-        throw Failure.timeout("context deadline exceeded");
-      }
-      long tick = pinged + settings.ping().toNanos();
-      if (now - tick >= 0) {
-        ping(now);
-      } else if (!busy) {
-        gate.await(Math.min(end, tick));
-      }
-    }
-  }
-
-  private boolean fromPeer() throws Failure {
-    if (closing || link.writing()) {
-      return false;
-    }
-    WebSocketData next = inbox.poll();
-    if (next == null) {
-      if (inbox.closed()) {
-        closing = true;
-        throw new Failure(Failure.Reason.CANCELLED, "closed by the peer");
-      }
-      return false;
-    }
-    TunnelFrame frame;
-    try {
-      frame = dialect.frame(next);
-    } catch (ProtocolException e) {
-      LOG.debug("Dropped a frame id={}: {}", TargetErrors.line(dialect.id()), e.getMessage());
-      return true;
-    }
-    if (frame == null) {
-      return true;
-    }
-    int size = frame.payload().remaining();
-    if (frame.opcode() == TunnelFrame.CLOSE) {
-      closing = true;
-      close(frame.payload());
-    } else if (frame.opcode() >= TunnelFrame.PING && size > 125) {
-      LOG.debug("Dropped an oversized control frame id={}", TargetErrors.line(dialect.id()));
-    } else if (size > settings.socketBytes()) {
-      throw new Failure(Failure.Reason.MEMORY, "message of more than the limit");
-    } else {
-      tunnel.meters().in(size);
-      link.send(channels.toTarget(frame));
-    }
-    return true;
-  }
-
-  private void close(ByteBuffer payload) {
-    CloseStatus status = new CloseStatus(NORMAL);
-    try {
-      status = payload.hasRemaining() ? new CloseStatus(payload) : status;
-    } catch (RuntimeException e) {
-      LOG.debug("Malformed close frame id={}", TargetErrors.line(dialect.id()));
-    }
-    boolean sendable = CloseStatus.isTransmittableStatusCode(status.getCode());
-    link.close(sendable ? status.getCode() : NORMAL, sendable ? status.getReason() : null);
-  }
-
-  private void fromTarget(SocketLink.Arrival arrival) throws Failure, LinkLostException {
-    ByteBuffer payload = arrival.frame().getPayload();
-    byte opcode = arrival.frame().getOpCode();
-    switch (opcode) {
-      case OpCode.PING -> link.control(OpCode.PONG, Reply.copy(payload));
-      case OpCode.PONG -> {
-        ponged = System.nanoTime();
-        misses = 0;
-      }
-      case OpCode.CLOSE -> {}
-      default -> {
-        if (arrival.frame().isFin() && partial.empty() && opcode != OpCode.CONTINUATION) {
-          toPeer(opcode, payload);
-        } else {
-          partial.add(opcode, payload);
-          if (arrival.frame().isFin()) {
-            toPeer(partial.opcode(), partial.whole());
-            partial.clear();
-          }
-        }
-      }
-    }
-    link.next(arrival);
-  }
-
-  private void toPeer(byte opcode, ByteBuffer payload) throws Failure, LinkLostException {
-    tunnel.meters().out(payload.remaining());
-    int kind = opcode == OpCode.TEXT ? TunnelFrame.TEXT : TunnelFrame.BINARY;
-    sender.send(dialect.data(channels.toPeer(new TunnelFrame(kind, payload))));
-  }
-
-  /** Any sign of life that counts is a pong: a half-dead target may still acknowledge bytes. */
-  private void ping(long now) throws Failure {
-    if (now - ponged > MISSES * settings.ping().toNanos() && ++misses >= MISSES) {
-      throw Failure.timeout("ping timeout");
-    }
-    pinged = now;
-    link.control(OpCode.PING, ByteBuffer.allocate(0));
-  }
-
   /** Says goodbye to the target and gives it a moment to answer. */
   private void leave(Failure failure) {
     if (!link.open() || link.over()) {
@@ -337,7 +215,7 @@ final class SocketStream implements StreamReceiver, Streams.Stream, Runnable {
       link.close(TOO_BIG, "message too big");
     } else if (reason == Failure.Reason.STOPPED) {
       link.close(GOING_AWAY, null);
-    } else if (reason == Failure.Reason.TIMEOUT && misses >= MISSES) {
+    } else if (relay != null && relay.silent()) {
       link.close(GOING_AWAY, "ping timeout");
     } else {
       link.close(NORMAL, null);
@@ -354,7 +232,7 @@ final class SocketStream implements StreamReceiver, Streams.Stream, Runnable {
   }
 
   private void say(Failure failure) throws LinkLostException {
-    if (failure == null && link.failure() != null && !closing) {
+    if (failure == null && link.failure() != null && !relay.closing()) {
       LOG.debug(
           "Target broke a socket off id={}: {}",
           TargetErrors.line(dialect.id()),

@@ -1,5 +1,7 @@
 package io.pipeops.agent.tunnel;
 
+import io.pipeops.agent.api.kubernetes.ApiServer;
+import io.pipeops.agent.protocol.ProxyRequest;
 import java.io.IOException;
 import java.net.URI;
 import java.util.concurrent.TimeUnit;
@@ -8,6 +10,8 @@ import org.eclipse.jetty.client.Request;
 import org.eclipse.jetty.client.Response;
 import org.eclipse.jetty.client.transport.HttpConversation;
 import org.eclipse.jetty.client.transport.HttpRequest;
+import org.eclipse.jetty.http.HttpField;
+import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.io.Content;
 
@@ -35,8 +39,30 @@ final class TargetCall {
     request.onResponseContentSource(this::answered);
   }
 
-  Request request() {
-    return request;
+  /** Sets the body; null for none. */
+  void body(Request.Content content) {
+    if (content != null) {
+      request.body(content);
+    }
+  }
+
+  /** Sets the method and the headers that may pass, and the few that are ours to set. */
+  void head(ProxyRequest from, ApiServer server) throws Failure {
+    request.method(from.method());
+    HeaderRules.toTarget(
+        from.headers(), (name, value) -> request.addHeader(new HttpField(name, value)));
+    request.headers(
+        fields -> {
+          fields.put(HttpHeader.HOST, route.host());
+          if (!route.api() && route.secure()) {
+            fields.put(HttpHeader.X_FORWARDED_PROTO, "https");
+          }
+          if (route.asAgent()) {
+            server
+                .token()
+                .ifPresent(token -> fields.put(HttpHeader.AUTHORIZATION, "Bearer " + token));
+          }
+        });
   }
 
   void start() {
