@@ -3,55 +3,41 @@ package io.pipeops.agent.launcher;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Dictionary;
 import java.util.HashMap;
-import java.util.Hashtable;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.Consumer;
 import java.util.function.IntConsumer;
-import org.apache.felix.cm.PersistenceManager;
 import org.apache.felix.framework.FrameworkFactory;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.BundleException;
 import org.osgi.framework.Constants;
 import org.osgi.framework.launch.Framework;
-import org.osgi.framework.startlevel.BundleStartLevel;
 
 /**
- * One running framework: the service bundles of the class path, the bundles of the base feature,
- * and the two services by which bundles speak to the launcher. Everything else is brought by {@code
- * provision}.
+ * One running framework with what {@link BaseActivator} brings. Everything else is brought by
+ * {@code provision}.
  */
 final class AgentFramework implements AutoCloseable {
-  private static final int SERVICE_LEVEL = 5;
   private static final int SAFE_LEVEL = 20;
   private static final int ALL_LEVELS = 100;
   private static final long STOP_MILLIS = 30_000;
 
   private final Framework framework;
-  private final CompletableFuture<Integer> exit = new CompletableFuture<>();
+  private final CompletableFuture<Integer> exit;
 
-  private AgentFramework(Framework framework) {
+  private AgentFramework(Framework framework, CompletableFuture<Integer> exit) {
     this.framework = framework;
+    this.exit = exit;
   }
 
   static AgentFramework start(Options options, Map<String, String> build, Logging logging)
       throws IOException, BundleException {
-    SystemPackages system = new SystemPackages();
-    Map<String, String> service = system.serviceBundles();
-    AgentFramework started =
-        new AgentFramework(
-            new FrameworkFactory()
-                .newFramework(
-                    configuration(options, system, build), new LibraryConnector(service)));
-    BaseFeature base =
-        BaseFeature.read(
-            options.home().resolve("features").resolve(options.program().baseFile()),
-            options.home().resolve("bundles"));
+    CompletableFuture<Integer> exit = new CompletableFuture<>();
+    BaseActivator base = base(options, logging, exit::complete);
+    AgentFramework started = new AgentFramework(create(options, build, base), exit);
     try {
-      started.boot(service.keySet(), base, logging);
+      started.boot(base);
       return started;
     } catch (BundleException | RuntimeException e) {
       started.close();
@@ -59,25 +45,35 @@ final class AgentFramework implements AutoCloseable {
     }
   }
 
-  private void boot(Iterable<String> serviceBundles, BaseFeature base, Logging logging)
-      throws BundleException {
+  /** What fills a framework with these options; {@code exit} is told the code to end with. */
+  static BaseActivator base(Options options, Logging logging, IntConsumer exit) throws IOException {
+    BaseFeature feature =
+        BaseFeature.read(
+            options.home().resolve("features").resolve(options.program().baseFile()),
+            options.home().resolve("bundles"));
+    return new BaseActivator(
+        new SystemPackages().serviceBundles().keySet(), feature, logging, exit);
+  }
+
+  /**
+   * A framework that is not initialized yet.
+   *
+   * @param properties further framework properties; packages and capabilities add to ours
+   */
+  static Framework create(Options options, Map<String, String> properties, BaseActivator base)
+      throws IOException {
+    SystemPackages system = new SystemPackages();
+    return new FrameworkFactory()
+        .newFramework(
+            configuration(options, system, properties),
+            new LibraryConnector(system.serviceBundles(), base));
+  }
+
+  private void boot(BaseActivator base) throws BundleException {
     framework.init();
-    BundleContext context = framework.getBundleContext();
-    IntConsumer exitService = exit::complete;
-    context.registerService(IntConsumer.class, exitService, properties("agent.role", "exit"));
-    context.registerService(Consumer.class, logging, properties("agent.role", "logging"));
-    context.registerService(
-        PersistenceManager.class,
-        new MemoryConfigurations(),
-        properties(PersistenceManager.PROPERTY_NAME, MemoryConfigurations.NAME));
-    for (String location : serviceBundles) {
-      start(context.installBundle(location), SERVICE_LEVEL);
-    }
-    for (BaseFeature.BaseBundle bundle : base.bundles()) {
-      start(context.installBundle("reference:" + bundle.jar().toUri()), bundle.startLevel());
-    }
+    base.check();
     framework.start();
-    for (Bundle bundle : context.getBundles()) {
+    for (Bundle bundle : framework.getBundleContext().getBundles()) {
       // A level that is not active yet says nothing of a bundle that cannot resolve; this does.
       if (bundle.getState() == Bundle.INSTALLED) {
         bundle.start(Bundle.START_TRANSIENT);
@@ -85,25 +81,22 @@ final class AgentFramework implements AutoCloseable {
     }
   }
 
-  private static void start(Bundle bundle, int level) throws BundleException {
-    bundle.adapt(BundleStartLevel.class).setStartLevel(level);
-    bundle.start();
-  }
-
   @SuppressWarnings({"unchecked", "rawtypes"}) // the framework takes its logger as an object
   private static Map<String, String> configuration(
-      Options options, SystemPackages system, Map<String, String> build) {
-    Map<String, String> map = new HashMap<>(build);
+      Options options, SystemPackages system, Map<String, String> properties) {
+    Map<String, String> map = new HashMap<>(properties);
     ((Map) map).put("felix.log.logger", new FelixLog());
-    map.put(Constants.FRAMEWORK_STORAGE, options.runDir().resolve("cache").toString());
+    map.putIfAbsent(Constants.FRAMEWORK_STORAGE, options.runDir().resolve("cache").toString());
     map.put(Constants.FRAMEWORK_STORAGE_CLEAN, Constants.FRAMEWORK_STORAGE_CLEAN_ONFIRSTINIT);
-    map.put(Constants.FRAMEWORK_SYSTEMPACKAGES_EXTRA, system.packages());
-    map.put(Constants.FRAMEWORK_SYSTEMCAPABILITIES_EXTRA, system.capabilities());
+    add(map, Constants.FRAMEWORK_SYSTEMPACKAGES_EXTRA, system.packages());
+    add(map, Constants.FRAMEWORK_SYSTEMCAPABILITIES_EXTRA, system.capabilities());
     map.put(
         Constants.FRAMEWORK_BEGINNING_STARTLEVEL,
         String.valueOf(options.mode().equals("run") ? ALL_LEVELS : SAFE_LEVEL));
     // Bundles see the JDK and what they import; nothing by parent delegation.
-    map.put(Constants.FRAMEWORK_BOOTDELEGATION, "sun.*,com.sun.*,jdk.*");
+    add(map, Constants.FRAMEWORK_BOOTDELEGATION, "sun.*,com.sun.*,jdk.*");
+    // Nobody asks for the URL Handlers service, and it takes the JVM's one URL stream factory.
+    map.put("felix.service.urlhandlers", "false");
     map.put("felix.cm.pm", MemoryConfigurations.NAME);
     map.put("felix.log.level", "2");
     map.put("ds.loglevel", "2");
@@ -119,10 +112,8 @@ final class AgentFramework implements AutoCloseable {
     return map;
   }
 
-  private static Dictionary<String, Object> properties(String key, String value) {
-    Dictionary<String, Object> dictionary = new Hashtable<>();
-    dictionary.put(key, value);
-    return dictionary;
+  private static void add(Map<String, String> map, String key, String ours) {
+    map.merge(key, ours, (theirs, own) -> theirs.isBlank() ? own : own + "," + theirs);
   }
 
   BundleContext context() {

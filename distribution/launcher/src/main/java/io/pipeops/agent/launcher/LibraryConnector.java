@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
 import java.util.stream.Collectors;
+import org.osgi.framework.BundleActivator;
 import org.osgi.framework.BundleException;
 import org.osgi.framework.connect.ConnectContent;
 import org.osgi.framework.connect.ConnectModule;
@@ -26,17 +27,20 @@ final class LibraryConnector implements ModuleConnector {
 
   private final ClassLoader loader = LibraryConnector.class.getClassLoader();
   private final Map<String, String> bundles;
+  private final BundleActivator activator;
 
-  LibraryConnector(Map<String, String> bundles) {
+  /** Bundles by location, and what runs while the framework is initialized. */
+  LibraryConnector(Map<String, String> bundles, BundleActivator activator) {
     this.bundles = Map.copyOf(bundles);
+    this.activator = activator;
   }
 
   @Override
   public void initialize(File storage, Map<String, String> configuration) {}
 
   @Override
-  public Optional<org.osgi.framework.BundleActivator> newBundleActivator() {
-    return Optional.empty();
+  public Optional<BundleActivator> newBundleActivator() {
+    return Optional.of(activator);
   }
 
   @Override

@@ -49,7 +49,9 @@ final class Logging implements Consumer<Map<String, String>> {
     return (LoggerContext) LoggerFactory.getILoggerFactory();
   }
 
-  /** Changes {@code format} and {@code output} while it logs; the service that settings arrive by. */
+  /**
+   * Changes {@code format} and {@code output} while it logs; the service that settings arrive by.
+   */
   @Override
   public void accept(Map<String, String> settings) {
     change(settings);

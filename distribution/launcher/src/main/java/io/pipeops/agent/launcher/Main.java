@@ -56,16 +56,18 @@ public final class Main {
 
   private static int start(ParseResult command, Build build, Map<String, String> env)
       throws IOException, BundleException {
-    Logging logging = new Logging(
-        command.matchedOptionValue("--log-format", logFormat(env)),
-        command.matchedOptionValue("--log-level", "info"));
+    Logging logging =
+        new Logging(
+            command.matchedOptionValue("--log-format", logFormat(env)),
+            command.matchedOptionValue("--log-level", "info"));
     Logger log = LoggerFactory.getLogger(Main.class);
     Options options = options(command, env);
     if (!options.mode().equals("validate")) {
       log.info(
           "Starting program={} {} settings={}", options.program().id(), build, options.settings());
     }
-    AgentFramework framework = AgentFramework.start(options, build.asFrameworkProperties(), logging);
+    AgentFramework framework =
+        AgentFramework.start(options, build.asFrameworkProperties(), logging);
     Thread hook = new Thread(() -> stop(framework, options, log), "shutdown");
     Runtime.getRuntime().addShutdownHook(hook);
     int code = framework.awaitExit();
