@@ -301,6 +301,7 @@ final class ConnectLoop {
     }
     try {
       Map<String, Object> known = facts();
+      identity.refresh(Duration.ofSeconds(1));
       PersistedState before = identity.state();
       RegisterSuccess success =
           registrar.register(connection, payload.build(before, known, connection.localAddress()));

@@ -3,11 +3,13 @@ package io.pipeops.agent.link;
 import io.pipeops.agent.api.kubernetes.PersistedState;
 import io.pipeops.agent.api.kubernetes.StateStore;
 import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -112,9 +114,42 @@ final class Identity implements AutoCloseable {
       }
       notifyAll();
     }
-    save();
+    save(this::onto);
     if (!why.isEmpty()) {
       registerAgain.accept(why);
+    }
+  }
+
+  /**
+   * Takes up another identity that the store has come to know since, before the next registration.
+   * Waits no longer than the limit.
+   */
+  void refresh(Duration limit) throws InterruptedException {
+    StateStore from;
+    synchronized (this) {
+      if (!loaded || store == null || !configuredId.isEmpty()) {
+        return;
+      }
+      from = store;
+    }
+    CountDownLatch done = new CountDownLatch(1);
+    writer.execute(
+        () -> {
+          try {
+            takeUp(from.load());
+          } finally {
+            done.countDown();
+          }
+        });
+    if (!done.await(limit.toNanos(), TimeUnit.NANOSECONDS)) {
+      log.debug("The store is slow; the identity stays as it is");
+    }
+  }
+
+  private synchronized void takeUp(PersistedState stored) {
+    if (!stored.agentId().isEmpty() && !stored.agentId().equals(state.agentId())) {
+      log.info("Now known as agent_id={} instead of {}", stored.agentId(), state.agentId());
+      state = stored;
     }
   }
 
@@ -127,7 +162,12 @@ final class Identity implements AutoCloseable {
               token.isEmpty() ? state.clusterToken() : token,
               ca.isEmpty() ? state.clusterCa() : ca);
     }
-    save();
+    save(
+        stored ->
+            onto(stored)
+                .withCredentials(
+                    token.isEmpty() ? stored.clusterToken() : token,
+                    ca.isEmpty() ? stored.clusterCa() : ca));
   }
 
   /** Forgets the cluster (protocol 1.14). */
@@ -135,10 +175,11 @@ final class Identity implements AutoCloseable {
     synchronized (this) {
       state = state.withRegistration("", "", "");
     }
-    save();
+    save(stored -> stored.withRegistration("", "", ""));
   }
 
-  private void save() {
+  /** Credentials are written only when they were reported: others may know newer ones already. */
+  private void save(UnaryOperator<PersistedState> change) {
     StateStore to;
     synchronized (this) {
       to = store;
@@ -147,7 +188,7 @@ final class Identity implements AutoCloseable {
       writer.execute(
           () -> {
             try {
-              to.update(this::onto);
+              to.update(change);
             } catch (RuntimeException e) {
               log.warn("State is kept in memory only: {}", Failures.describe(e));
             }
@@ -155,15 +196,10 @@ final class Identity implements AutoCloseable {
     }
   }
 
-  /** Only what the link knows; credentials that were never reported stay as they are. */
   private synchronized PersistedState onto(PersistedState stored) {
-    PersistedState now =
-        stored
-            .withAgentId(state.agentId())
-            .withRegistration(state.clusterId(), state.clusterUuid(), state.gatewayUrl());
-    return state.clusterToken().isEmpty() && state.clusterCa().isEmpty()
-        ? now
-        : now.withCredentials(state.clusterToken(), state.clusterCa());
+    return stored
+        .withAgentId(state.agentId())
+        .withRegistration(state.clusterId(), state.clusterUuid(), state.gatewayUrl());
   }
 
   /** Lets pending writes end, for a second. */

@@ -316,6 +316,27 @@ class RegistrationTest {
   }
 
   @Test
+  void takesUpAnIdentityThatTheStoreCameToKnowAndLeavesNewerCredentialsAlone() throws Exception {
+    link.remembering(known(gateway.url()).withCredentials("t1", "ca1"));
+    link.start(slowState());
+    var peer = gateway.next();
+    link.await(LinkState.CONNECTED);
+    link.store.update(s -> s.withAgentId("agent-other").withCredentials("t2", "ca2"));
+    peer.send("", new ErrorMessage("not registered"));
+    var next = controller.next();
+    Register register = Register.parse(next.acceptRegistration("c-5", "").payload());
+    assertEquals("t2", link.store.state.clusterToken());
+    assertEquals("ca2", link.store.state.clusterCa());
+    link.await(s -> s.connected() && s.clusterId().equals("c-5"));
+    link.store.update(s -> s.withAgentId("agent-third"));
+    link.runtime.register("the cluster knows this agent by another id");
+    Register again = Register.parse(next.acceptRegistration("c-5", "").payload());
+    assertEquals("agent-third", again.agentId());
+    assertEquals("agent-other", register.agentId());
+    link.await(s -> s.connected() && s.agentId().equals("agent-third"));
+  }
+
+  @Test
   void registersWithoutAStoreAndTakesUpWhatALateOneRemembers() throws Exception {
     link.start(controller.url());
     var peer = controller.next();
