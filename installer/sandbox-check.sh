@@ -2,7 +2,7 @@
 # The round that `sandbox.sh --check` plays. Sourced by it; uses its functions and variables.
 # shellcheck disable=SC2154 # dir, hub, cluster, embedded, ... are set there
 
-readonly TOGGLE_LIMIT_MS=2000
+readonly TOGGLE_LIMIT_MS=$((2000 * SLOW))
 readonly CHECK_NAMESPACE=sandbox-check-$$
 
 step_name=
@@ -257,7 +257,7 @@ play_round() {
   step "both processes stop"
   stop_all
   local took=$(($(now_ms) - step_began))
-  [ "$took" -le 3000 ] || fail "it took $took ms, 3000 are allowed"
+  [ "$took" -le $((3000 * SLOW)) ] || fail "it took $took ms, $((3000 * SLOW)) are allowed"
   step_passed
   took=$(($(now_ms) - began))
   printf 'all   %3d.%03d s\n' $((took / 1000)) $((took % 1000))

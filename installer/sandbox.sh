@@ -7,7 +7,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 root=$(dirname "$here")
 image=${SANDBOX_IMAGE:-$root/distribution/image/target/pipeops-agent}
 
-readonly START_LIMIT_MS=90000
+# On a machine that is busy with other things, limits can be stretched.
+readonly SLOW=${SANDBOX_SLOW:-1}
+readonly START_LIMIT_MS=$((90000 * SLOW))
 readonly STOP_LIMIT_MS=2000
 
 dir=
@@ -41,7 +43,9 @@ ends all of it.
 
 Environment:
   KUBECONFIG     kubeconfig of the cluster to use
+  KUBECTL        the kubectl that --check uses (default: kubectl; without one, it uses curl)
   SANDBOX_IMAGE  an unpacked distribution to use instead of building this tree's
+  SANDBOX_SLOW   a whole number by which the limits of a start and of --check are stretched
 
 Exit status: 0 ended as wanted, 1 something did not work, 2 wrong arguments.
 TEXT
@@ -149,6 +153,20 @@ prepare_dir() {
 
 # --- the cluster ----------------------------------------------------------------------------
 
+# The server of the current context. Without a kubectl to tell which one that is, the first.
+cluster_server() {
+  local -a kubectl
+  local server=
+  read -r -a kubectl <<<"${KUBECTL:-kubectl}"
+  if command -v "${kubectl[0]}" >/dev/null; then
+    server=$("${kubectl[@]}" config view --minify -o 'jsonpath={.clusters[0].cluster.server}' 2>/dev/null) || true
+  fi
+  if [ -z "$server" ]; then
+    server=$(grep -oE '"?server"? *: *["'"'"']?https?://[^"'"'"', }]+' "$KUBECONFIG" | sed -n '1s/.*\(https\{0,1\}:\)/\1/p') || true
+  fi
+  printf '%s' "$server"
+}
+
 choose_cluster() {
   if [ -z "${KUBECONFIG:-}" ]; then
     say "KUBECONFIG is not set: an embedded Kubernetes API plays the cluster."
@@ -160,7 +178,7 @@ choose_cluster() {
   esac
   [ -r "$KUBECONFIG" ] || die "KUBECONFIG names $KUBECONFIG, which cannot be read; unset it to use the embedded cluster"
   local server
-  server=$(sed -n 's/^[[:space:]]*-\{0,1\}[[:space:]]*server:[[:space:]]*//p' "$KUBECONFIG" | tr -d "\"'" | head -n 1)
+  server=$(cluster_server)
   [ -n "$server" ] || die "KUBECONFIG names $KUBECONFIG, which names no server"
   # Any answer will do, a refusal too: the agent has the identity, curl has not.
   curl -sk -o /dev/null --max-time 10 "$server/version" ||
@@ -273,13 +291,15 @@ fail() {
 
 # --- the hub's REST API ---------------------------------------------------------------------
 
-# curl with a bearer token from a file; the token is on no command line.
-curl_as() {
+# Becomes a curl with a bearer token from a file; the token is on no command line.
+become_curl_as() {
   local token_file=$1
   shift
-  curl -sS --cacert "$dir/hub/ca.crt" --noproxy '*' \
+  exec curl -sS --cacert "$dir/hub/ca.crt" --noproxy '*' \
     -K <(printf 'header = "Authorization: Bearer %s"\n' "$(<"$token_file")") "$@"
 }
+
+curl_as() { (become_curl_as "$@"); }
 
 admin() { curl_as "$dir/hub/admin.token" --max-time 20 "$@"; }
 
@@ -325,8 +345,8 @@ show_events() {
 }
 
 follow_events() {
-  # The curl dies with its reader, or when the hub goes; it is ended by its id.
-  curl_as "$dir/hub/admin.token" -N "$hub/api/v1/events?cluster=$cluster" 2>/dev/null > >(show_events) &
+  # Its reader ends with it, and both end with the hub.
+  become_curl_as "$dir/hub/admin.token" -N "$hub/api/v1/events?cluster=$cluster" 2>/dev/null > >(show_events) &
   events_pid=$!
 }
 
@@ -378,7 +398,8 @@ leave() {
     if $temporary; then
       rm -rf "$dir"
     else
-      rm -rf "$dir/run" "$dir/pid" "$dir/kubeconfig" "$dir/embedded.kubeconfig" "$dir/kube-cache"
+      rm -rf "$dir/run" "$dir/pid" "$dir/kubeconfig" "$dir/kubeconfig.token" "$dir/embedded.kubeconfig" \
+        "$dir/kube-cache"
     fi
   fi
   exit "$status"
