@@ -31,9 +31,7 @@ public final class LogLevels {
    */
   @Activate
   public LogLevels(
-      @Reference(
-              target = "(agent.role=logging)",
-              cardinality = ReferenceCardinality.OPTIONAL)
+      @Reference(target = "(agent.role=logging)", cardinality = ReferenceCardinality.OPTIONAL)
           Consumer<Map<String, String>> launcher,
       LoggingConfig config) {
     this.launcher = launcher;

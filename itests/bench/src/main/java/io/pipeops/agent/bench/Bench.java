@@ -27,7 +27,8 @@ public final class Bench {
       spine.startHub();
       spine.startAgent();
       spine.awaitReady();
-      System.out.printf("Image: %s, %d MiB%n", Program.IMAGE.getFileName(), size(Program.IMAGE) >> 20);
+      System.out.printf(
+          "Image: %s, %d MiB%n", Program.IMAGE.getFileName(), size(Program.IMAGE) >> 20);
       FootprintRows footprint = new FootprintRows(figures, dir, target, spine);
       if (!only.equals("http")) {
         footprint.start(quick ? 3 : 7);

@@ -11,7 +11,10 @@ import java.util.Locale;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLSocket;
 
-/** One keep-alive HTTP/1.1 connection that asks as cheaply as it can, so that the chain is what is measured. */
+/**
+ * One keep-alive HTTP/1.1 connection that asks as cheaply as it can, so that the chain is what is
+ * measured.
+ */
 final class Caller implements AutoCloseable {
   private final SSLSocket socket;
   private final InputStream in;

@@ -5,7 +5,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** A memory and CPU limit around one process, with either version of the kernel's control groups. */
+/**
+ * A memory and CPU limit around one process, with either version of the kernel's control groups.
+ */
 final class Cgroup implements AutoCloseable {
   private static final Path ROOT = Path.of("/sys/fs/cgroup");
 
@@ -77,7 +79,9 @@ final class Cgroup implements AutoCloseable {
         ? field(cpu.resolve("cpu.stat"), "usage_usec") / 1e6
         : Double.parseDouble(
                 Files.readString(
-                        ROOT.resolve("cpuacct").resolve(memory.getFileName()).resolve("cpuacct.usage"))
+                        ROOT.resolve("cpuacct")
+                            .resolve(memory.getFileName())
+                            .resolve("cpuacct.usage"))
                     .strip())
             / 1e9;
   }

@@ -6,8 +6,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * The distribution on a file system of its own with the kernel's usual read-ahead, mounted anew so that
- * nothing of it is in the page cache: what a container meets on a fresh node.
+ * The distribution on a file system of its own with the kernel's usual read-ahead, mounted anew so
+ * that nothing of it is in the page cache: what a container meets on a fresh node.
  */
 final class ColdImage implements AutoCloseable {
   private final Path disk;

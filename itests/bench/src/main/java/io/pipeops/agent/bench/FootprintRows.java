@@ -70,9 +70,7 @@ final class FootprintRows {
         Map.of("rss_mib", rss, "anonymous_mib", anonymous));
     double perHour = (Cpu.seconds(pid) - cpu) * hour;
     figures.add(
-        "Idle CPU per hour",
-        Figures.number("%.1f s", perHour),
-        Map.of("cpu_s_per_hour", perHour));
+        "Idle CPU per hour", Figures.number("%.1f s", perHour), Map.of("cpu_s_per_hour", perHour));
     double kib = (bytes() - bytes) * hour / 1024;
     figures.add(
         "Idle bytes on the wire per hour, both ways",
@@ -134,15 +132,24 @@ final class FootprintRows {
                 + Figures.number(", %.0f later", group.limitHits() - hits)
                 + Figures.number("; OOM %.0f", group.oomKills()),
             Map.of(
-                "registered_s", registered,
-                "ready_s", ready,
-                "cpu_s", cpu,
-                "anonymous_mib", group.anonymous(),
-                "file_mib", group.file(),
-                "peak_mib", group.peak(),
-                "limit_hits_at_ready", hits,
-                "limit_hits_later", group.limitHits() - hits,
-                "oom_kills", group.oomKills()));
+                "registered_s",
+                registered,
+                "ready_s",
+                ready,
+                "cpu_s",
+                cpu,
+                "anonymous_mib",
+                group.anonymous(),
+                "file_mib",
+                group.file(),
+                "peak_mib",
+                group.peak(),
+                "limit_hits_at_ready",
+                hits,
+                "limit_hits_later",
+                group.limitHits() - hits,
+                "oom_kills",
+                group.oomKills()));
       } finally {
         process.destroy();
         if (!process.waitFor(60, TimeUnit.SECONDS)) {
@@ -194,7 +201,8 @@ final class FootprintRows {
       }
       LockSupport.parkNanos(50_000_000);
     }
-    throw new IOException("not ready within 120 s: " + Files.readString(dir.resolve("limited.log")));
+    throw new IOException(
+        "not ready within 120 s: " + Files.readString(dir.resolve("limited.log")));
   }
 
   private void awaitConnected(boolean wanted) throws Exception {

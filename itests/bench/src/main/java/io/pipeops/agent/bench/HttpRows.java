@@ -9,7 +9,10 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import javax.net.ssl.SSLContext;
 
-/** Requests through hub and agent beside the same requests straight to the target, TLS on everywhere. */
+/**
+ * Requests through hub and agent beside the same requests straight to the target, TLS on
+ * everywhere.
+ */
 final class HttpRows {
   private static final double GIB = 1 << 30;
 
@@ -52,7 +55,8 @@ final class HttpRows {
             hub.getPath().replaceAll("/+$", ""),
             token);
     Place direct =
-        new Place(Spine.trust(target.ca()), URI.create("https://127.0.0.1:" + target.port()), "", "");
+        new Place(
+            Spine.trust(target.ca()), URI.create("https://127.0.0.1:" + target.port()), "", "");
     repeat(through, "/api/small", 16, Math.max(3, seconds));
     for (int callers : new int[] {1, 16}) {
       compare("JSON path, 1 KiB, " + callers + " callers", through, direct, "/api/small", callers);
@@ -79,12 +83,18 @@ final class HttpRows {
             + Figures.number(" p99 %.2f ms", t.micros(0.99) / 1000)
             + Figures.number(" (direct p50 %.2f ms)", d.micros(0.5) / 1000),
         Map.of(
-            "per_second", t.rate(),
-            "direct_per_second", d.rate(),
-            "agent_cpu_s_per_10000", agent,
-            "hub_cpu_s_per_10000", hub,
-            "p50_ms", t.micros(0.5) / 1000,
-            "p99_ms", t.micros(0.99) / 1000));
+            "per_second",
+            t.rate(),
+            "direct_per_second",
+            d.rate(),
+            "agent_cpu_s_per_10000",
+            agent,
+            "hub_cpu_s_per_10000",
+            hub,
+            "p50_ms",
+            t.micros(0.5) / 1000,
+            "p99_ms",
+            t.micros(0.99) / 1000));
   }
 
   private Run repeat(Place place, String path, int callers, int forSeconds) throws Exception {
@@ -130,8 +140,7 @@ final class HttpRows {
         all);
   }
 
-  private void bulk(String what, Place through, Place direct, boolean up)
-      throws Exception {
+  private void bulk(String what, Place through, Place direct, boolean up) throws Exception {
     int times = seconds >= 5 ? 5 : 2;
     double d = transfer(direct, up, times);
     long pid = spine.agent().process().pid();

@@ -20,8 +20,8 @@ import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 
 /**
- * Plays the API server: TLS, fixed answers of known sizes, and a count of what it was asked. What it does
- * not know is 404, as for an agent whose state objects do not exist yet.
+ * Plays the API server: TLS, fixed answers of known sizes, and a count of what it was asked. What
+ * it does not know is 404, as for an agent whose state objects do not exist yet.
  */
 final class Target implements AutoCloseable {
   static final int LARGE = 64 << 20;
@@ -41,9 +41,23 @@ final class Target implements AutoCloseable {
   static Target start(Path dir) throws Exception {
     Path store = dir.resolve("target.p12");
     keytool(
-        "-genkeypair", "-alias", "target", "-keyalg", "EC", "-dname", "CN=bench-target", "-ext",
-        "san=ip:127.0.0.1,dns:localhost", "-validity", "30", "-storetype", "PKCS12", "-keystore",
-        store.toString(), "-storepass", new String(PASSWORD));
+        "-genkeypair",
+        "-alias",
+        "target",
+        "-keyalg",
+        "EC",
+        "-dname",
+        "CN=bench-target",
+        "-ext",
+        "san=ip:127.0.0.1,dns:localhost",
+        "-validity",
+        "30",
+        "-storetype",
+        "PKCS12",
+        "-keystore",
+        store.toString(),
+        "-storepass",
+        new String(PASSWORD));
     KeyStore keys = KeyStore.getInstance("PKCS12");
     try (InputStream in = Files.newInputStream(store)) {
       keys.load(in, PASSWORD);
