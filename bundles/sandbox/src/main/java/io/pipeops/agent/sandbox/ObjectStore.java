@@ -20,14 +20,17 @@ import java.util.function.UnaryOperator;
  */
 final class ObjectStore {
   /** How many changes a watch can lie behind before it must list again. */
-  static final int HISTORY = 4096;
+  static final int HISTORY = 2048;
 
-  static final int MAX_OBJECTS = 20_000;
-  static final long MAX_BYTES = 64L << 20;
+  /** As JSON; the tree in memory takes a few times that. */
+  private static final long HISTORY_BYTES = 2L << 20;
+
+  static final int MAX_OBJECTS = 5000;
+  static final long MAX_BYTES = 8L << 20;
   static final int MAX_OBJECT_BYTES = 1536 << 10;
 
   /** What happened to an object. {@code before} is null for ADDED, {@code after} for DELETED. */
-  record Change(long version, ResourceType type, ObjectNode before, ObjectNode after) {
+  record Change(long version, ResourceType type, ObjectNode before, ObjectNode after, int bytes) {
     ObjectNode object() {
       return after == null ? before : after;
     }
@@ -43,6 +46,7 @@ final class ObjectStore {
   private long forgotten = 1;
   private int count;
   private long bytes;
+  private long historyBytes;
   private boolean closed;
 
   private static String key(String namespace, String name) {
@@ -113,7 +117,7 @@ final class ObjectStore {
     bytes -= size;
     ObjectNode last = before.deepCopy();
     Json.meta(last).put("resourceVersion", Long.toString(++version));
-    remember(new Change(version, type, last, null));
+    remember(new Change(version, type, last, null, size));
     return last;
   }
 
@@ -135,13 +139,16 @@ final class ObjectStore {
     if (before == null) {
       count++;
     }
-    remember(new Change(version, type, before, after));
+    remember(new Change(version, type, before, after, size));
   }
 
   private void remember(Change change) {
     history.addLast(change);
-    if (history.size() > HISTORY) {
-      forgotten = history.removeFirst().version();
+    historyBytes += change.bytes();
+    while (history.size() > HISTORY || (historyBytes > HISTORY_BYTES && history.size() > 1)) {
+      Change oldest = history.removeFirst();
+      forgotten = oldest.version();
+      historyBytes -= oldest.bytes();
     }
     notifyAll();
   }

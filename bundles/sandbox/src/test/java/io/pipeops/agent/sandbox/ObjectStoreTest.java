@@ -35,6 +35,16 @@ class ObjectStoreTest {
   }
 
   @Test
+  void largeChangesAreForgottenSooner() throws Exception {
+    store.create(maps, map("a", "0"));
+    for (int i = 0; i < 6; i++) {
+      String large = Integer.toString(i).repeat(1 << 20);
+      store.update(maps, "n", "a", o -> map("a", large));
+    }
+    assertEquals(1, store.version() - store.oldest(), "versions of a MiB each");
+  }
+
+  @Test
   void itIsBounded() {
     for (int i = 0; i < ObjectStore.MAX_OBJECTS; i++) {
       store.create(maps, map("m" + i, "x"));
