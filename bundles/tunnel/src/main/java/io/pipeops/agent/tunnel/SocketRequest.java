@@ -117,7 +117,9 @@ record SocketRequest(
       server.token().ifPresent(token -> target.accept("Authorization", "Bearer " + token));
     }
     for (String protocol : protocols) {
-      if (!HeaderRules.isToken(protocol)) {
+      // kubectl's port-forward asks for SPDY/3.1+portforward.k8s.io, which is no token by the
+      // letter.
+      if (!HeaderRules.isToken(protocol.replace("/", ""))) {
         throw Failure.invalid("invalid subprotocol");
       }
     }

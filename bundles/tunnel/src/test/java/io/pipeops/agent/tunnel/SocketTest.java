@@ -181,7 +181,12 @@ class SocketTest {
   @ParameterizedTest
   @ValueSource(strings = {"native", "raw", "portforward"})
   void channelsPassUntouchedForThoseWhoKnowThem(String how) throws Exception {
-    String protocol = how.equals("native") ? "v5.channel.k8s.io" : "v4.channel.k8s.io";
+    String protocol =
+        switch (how) {
+          case "native" -> "v5.channel.k8s.io";
+          case "portforward" -> "SPDY/3.1+portforward.k8s.io";
+          default -> "v4.channel.k8s.io";
+        };
     serve("Sec-WebSocket-Protocol: " + protocol + "\r\n");
     Headers headers = how.equals("raw") ? Headers.of("X-Tunnel-Channels", "raw") : Headers.EMPTY;
     bench.peer.deliver("s", start(how.equals("portforward") ? FORWARD : EXEC, protocol, headers));
