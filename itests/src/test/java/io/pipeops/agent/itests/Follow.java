@@ -83,7 +83,7 @@ final class Follow implements AutoCloseable {
     StringBuilder wrong = new StringBuilder(error);
     long last = -1;
     for (String line : List.copyOf(lines)) {
-      long number = Long.parseLong(line.replaceAll("^.*?line (\\d+).*$", "$1"));
+      long number = Long.parseLong(line.replaceAll("^.*?line[ =](\\d+).*$", "$1"));
       if (last >= 0 && number != last + 1) {
         wrong.append(last).append(" -> ").append(number).append('\n');
       }
