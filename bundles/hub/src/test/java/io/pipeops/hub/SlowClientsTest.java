@@ -136,6 +136,9 @@ class SlowClientsTest {
         stalled[i].get(
             "/k8s/clusters/" + agent.clusterId + "/api/big", "client-" + agent.clusterId);
       }
+      TestHub.await(
+          "the requests are in flight",
+          () -> hub.sessions.list().getFirst().streams() == stalled.length);
       long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
       int served = 0;
       while (hub.sessions.list().getFirst().streams() > 0) {

@@ -14,6 +14,8 @@ import io.pipeops.agent.protocol.ProxyResponseChunk;
 import io.pipeops.agent.protocol.ProxyResponseEnd;
 import io.pipeops.agent.protocol.ProxyResponseHeader;
 import io.pipeops.agent.protocol.Register;
+import io.pipeops.agent.protocol.WebSocketClose;
+import io.pipeops.agent.protocol.WebSocketData;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
@@ -234,7 +236,11 @@ final class AgentConnection implements FrameHandler {
           ProxyResponseEnd.TYPE,
           ProxyResponseAbort.TYPE,
           ProxyResponse.TYPE,
-          ProxyError.TYPE -> {
+          ProxyError.TYPE,
+          WebSocketData.TYPE,
+          WebSocketData.ALIAS,
+          WebSocketClose.TYPE,
+          WebSocketClose.ALIAS -> {
         AgentSession served = session;
         return served == null ? null : served.receive(message);
       }

@@ -26,6 +26,7 @@ public final class AgentMetrics {
   final Metrics.Counter errors;
   final Metrics.Counter aborts;
   final Metrics.Counter stalls;
+  final Metrics.Counter sockets;
   final Metrics.Counter bytesIn;
   final Metrics.Counter bytesOut;
   final Metrics.Counter registrations;
@@ -42,6 +43,7 @@ public final class AgentMetrics {
     errors = counter("request_errors_total", "Requests that an agent failed or did not answer");
     aborts = counter("stream_aborts_total", "Requests given up before their response was complete");
     stalls = counter("stream_stalls_total", "Responses aborted because their reader was too slow");
+    sockets = counter("websockets_total", "WebSockets that clusters accepted");
     bytesIn = counter("agent_received_bytes_total", "Bytes of messages received from agents");
     bytesOut = counter("agent_sent_bytes_total", "Bytes of messages sent to agents");
     registrations = counter("registrations_total", "Registrations accepted");
@@ -56,6 +58,10 @@ public final class AgentMetrics {
 
   void streams(DoubleSupplier value) {
     metrics.gauge("pipeops_hub_streams_open", "Requests in flight to agents", value);
+  }
+
+  void sockets(DoubleSupplier value) {
+    metrics.gauge("pipeops_hub_websockets_open", "WebSockets to clusters that are open now", value);
   }
 
   void queued(DoubleSupplier value) {

@@ -4,10 +4,12 @@ import io.pipeops.agent.api.link.JsonText;
 import io.pipeops.agent.api.link.Message;
 import io.pipeops.agent.protocol.BinaryResponse;
 import io.pipeops.agent.protocol.Envelopes;
+import io.pipeops.agent.protocol.Headers;
 import io.pipeops.agent.protocol.ProtocolException;
 import io.pipeops.agent.protocol.ProxyCancel;
 import io.pipeops.agent.protocol.ProxyError;
 import io.pipeops.agent.protocol.ProxyRequest;
+import io.pipeops.agent.protocol.ProxyRequestBuilder;
 import io.pipeops.agent.protocol.ProxyRequestChunk;
 import io.pipeops.agent.protocol.ProxyRequestStreamEnd;
 import io.pipeops.agent.protocol.ProxyResponse;
@@ -16,6 +18,9 @@ import io.pipeops.agent.protocol.ProxyResponseChunk;
 import io.pipeops.agent.protocol.ProxyResponseEnd;
 import io.pipeops.agent.protocol.ProxyResponseHeader;
 import io.pipeops.agent.protocol.TunnelCompression;
+import io.pipeops.agent.protocol.TunnelFrame;
+import io.pipeops.agent.protocol.WebSocketClose;
+import io.pipeops.agent.protocol.WebSocketData;
 import java.nio.ByteBuffer;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -85,11 +90,46 @@ public final class AgentSession {
    */
   public AgentStream open(AgentRequest request)
       throws AgentGoneException, TooManyRequestsException, InterruptedException {
+    return open(
+        new AgentStream(this, newId(), false, limits, totalQueued),
+        builder(request)
+            .body(request.streamed() ? null : request.body())
+            .useStreaming(request.streamed())
+            .supportsResponseStreaming(true));
+  }
+
+  /**
+   * Asks for a WebSocket to the cluster's API (protocol 4.2.5). A response with status 101 says
+   * that it is there, and by {@code Sec-WebSocket-Protocol} which subprotocol the API server chose.
+   *
+   * @param request its body does not matter
+   * @param protocols the subprotocols to offer, in order
+   * @throws AgentGoneException as for {@link #open}
+   * @throws TooManyRequestsException as for {@link #open}
+   */
+  public AgentStream openSocket(AgentRequest request, List<String> protocols)
+      throws AgentGoneException, TooManyRequestsException, InterruptedException {
+    return open(
+        new AgentStream(this, newId(), true, limits, totalQueued),
+        builder(request)
+            .isWebSocket(true)
+            .protocol(String.join(", ", protocols))
+            .supportsResponseStreaming(true));
+  }
+
+  private static ProxyRequestBuilder builder(AgentRequest request) {
+    return ProxyRequest.builder(request.method(), request.path())
+        .query(request.query())
+        .headers(request.headers())
+        .timeout(AGENT_LIMIT);
+  }
+
+  private AgentStream open(AgentStream stream, ProxyRequestBuilder request)
+      throws AgentGoneException, TooManyRequestsException, InterruptedException {
     if (streams.size() >= limits.requests()) {
       throw new TooManyRequestsException(
           "the cluster has " + limits.requests() + " requests in flight already");
     }
-    AgentStream stream = new AgentStream(this, newId(), limits, totalQueued);
     streams.put(stream.id(), stream);
     String gone = lost;
     if (gone != null) {
@@ -98,19 +138,7 @@ public final class AgentSession {
     }
     boolean sent = false;
     try {
-      connection
-          .writer()
-          .request(
-              Envelopes.write(
-                  stream.id(),
-                  ProxyRequest.builder(request.method(), request.path())
-                      .query(request.query())
-                      .headers(request.headers())
-                      .body(request.streamed() ? null : request.body())
-                      .useStreaming(request.streamed())
-                      .supportsResponseStreaming(true)
-                      .timeout(AGENT_LIMIT)
-                      .build()));
+      connection.writer().request(Envelopes.write(stream.id(), request.build()));
       metrics.requests.increment();
       sent = true;
       return stream;
@@ -150,6 +178,10 @@ public final class AgentSession {
     return streams.size();
   }
 
+  int openSockets() {
+    return (int) streams.values().stream().filter(AgentStream::switched).count();
+  }
+
   void heartbeat(Instant at, String agent, String version) {
     lastHeartbeat = at;
     introduced(agent, version);
@@ -165,11 +197,17 @@ public final class AgentSession {
   }
 
   boolean sendBodyChunk(String id, ByteBuffer data) throws InterruptedException {
-    return connection.writer().bulk(id, Envelopes.write(id, new ProxyRequestChunk(data)));
+    return connection.writer().bulk(id, Envelopes.write(id, new ProxyRequestChunk(data)), false);
   }
 
   boolean sendBodyEnd(String id) throws InterruptedException {
-    return connection.writer().bulk(id, Envelopes.write(id, new ProxyRequestStreamEnd()));
+    return connection.writer().bulk(id, Envelopes.write(id, new ProxyRequestStreamEnd()), false);
+  }
+
+  boolean sendFrame(String id, TunnelFrame frame) throws InterruptedException {
+    return connection
+        .writer()
+        .bulk(id, Envelopes.write(id, WebSocketData.kubernetes(id, frame)), true);
   }
 
   /** A stream is over; the agent has to be told if it does not know. */
@@ -178,7 +216,12 @@ public final class AgentSession {
     connection.writer().drop(stream.id());
     if (cancel && lost == null) {
       metrics.aborts.increment();
-      connection.writer().control(Envelopes.write(stream.id(), new ProxyCancel()));
+      connection
+          .writer()
+          .control(
+              Envelopes.write(
+                  stream.id(),
+                  stream.switched() ? WebSocketClose.kubernetes(stream.id()) : new ProxyCancel()));
     }
   }
 
@@ -218,15 +261,37 @@ public final class AgentSession {
     switch (type) {
       case ProxyResponseHeader.TYPE -> {
         ProxyResponseHeader head = ProxyResponseHeader.parse(payload);
-        stream.onHead(head.status(), head.headers());
+        onHead(stream, head.status(), head.headers());
       }
-      case ProxyResponseChunk.TYPE -> stream.onData(ProxyResponseChunk.parse(payload).data());
-      case ProxyResponseEnd.TYPE -> stream.onEnd();
+      case ProxyResponseChunk.TYPE -> {
+        ProxyResponseChunk chunk = ProxyResponseChunk.parse(payload);
+        if (stream.switched()) {
+          throw new ProtocolException("a response body for a WebSocket");
+        }
+        stream.onData(chunk.data());
+      }
+      case ProxyResponseEnd.TYPE -> {
+        // Only the exchange that opened a WebSocket ends, not the socket.
+        if (!stream.switched()) {
+          stream.onEnd();
+        }
+      }
+      case WebSocketData.TYPE, WebSocketData.ALIAS ->
+          stream.onFrame(WebSocketData.parse(payload).data());
+      case WebSocketClose.TYPE, WebSocketClose.ALIAS -> {
+        if (!stream.socket()) {
+          throw new ProtocolException("the close of a WebSocket for a request");
+        }
+        stream.onEnd();
+      }
       case ProxyResponseAbort.TYPE -> failed(stream, ProxyResponseAbort.parse(payload).error());
       case ProxyError.TYPE -> failed(stream, ProxyError.parse(payload).error());
       case ProxyResponse.TYPE -> {
         ProxyResponse whole = ProxyResponse.parse(payload);
-        stream.onHead(whole.status(), whole.headers());
+        onHead(stream, whole.status(), whole.headers());
+        if (stream.switched()) {
+          return;
+        }
         if (whole.encoding().equals(ProxyResponse.GZIP)) {
           stream.onPacked(AgentStream.bytes(whole.body()));
         } else {
@@ -235,6 +300,13 @@ public final class AgentSession {
         stream.onEnd();
       }
       default -> throw new ProtocolException("a " + PeerText.clean(type) + " for a request");
+    }
+  }
+
+  private void onHead(AgentStream stream, int status, Headers headers) throws ProtocolException {
+    stream.onHead(status, headers);
+    if (stream.switched()) {
+      metrics.sockets.increment();
     }
   }
 
@@ -250,6 +322,9 @@ public final class AgentSession {
       return null;
     }
     try {
+      if (stream.socket()) {
+        throw new ProtocolException("a binary response for a WebSocket");
+      }
       stream.onHead(whole.status(), whole.headers());
       byte[] body = AgentStream.bytes(whole.body());
       // The frame does not say whether the tunnel compressed the body; only its content tells.

@@ -50,6 +50,7 @@ public final class AgentSessions implements AutoCloseable {
     this.desk = new RegistrationDesk(directory, this, metrics);
     metrics.connected(sessions::size);
     metrics.streams(() -> sessions.values().stream().mapToInt(AgentSession::openStreams).sum());
+    metrics.sockets(() -> sessions.values().stream().mapToInt(AgentSession::openSockets).sum());
     metrics.queued(queued::get);
   }
 

@@ -2,6 +2,7 @@ package io.pipeops.hub.agents;
 
 import io.pipeops.agent.protocol.Headers;
 import io.pipeops.agent.protocol.ProtocolException;
+import io.pipeops.agent.protocol.TunnelFrame;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -12,12 +13,16 @@ import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import java.util.zip.GZIPInputStream;
 
 /**
  * One request at an agent and its response (protocol 3). The response is taken by one thread, which
  * blocks; the body of the request may be sent by another one at the same time; anyone may abort.
  * What the agent sends waits in a bounded queue. Whoever opens a stream must close it.
+ *
+ * <p>A stream may also carry a WebSocket (protocol 4): then a response with status 101 does not end
+ * it, what {@link #take} returns are whole tunnel frames, and frames are sent the other way.
  */
 public final class AgentStream implements AutoCloseable {
   /** Body chunks have at most this size before base64. */
@@ -26,8 +31,14 @@ public final class AgentStream implements AutoCloseable {
   /** A stream that holds less than this is never blamed for the memory of all. */
   private static final long MODEST = 256 << 10;
 
+  /** What a queued piece costs beyond its bytes, so that many tiny ones are not for free. */
+  private static final int PIECE = 64;
+
+  private static final int SWITCHING = 101;
+
   private final AgentSession session;
   private final String id;
+  private final boolean socket;
   private final AgentLimits limits;
   private final AtomicLong totalQueued;
   private final ArrayDeque<ByteBuffer> body = new ArrayDeque<>();
@@ -38,13 +49,19 @@ public final class AgentStream implements AutoCloseable {
   private boolean closed;
   private IOException failure;
   private Runnable onRoom;
+  private Consumer<IOException> onFailure;
   private long progress = System.nanoTime();
   private long received = System.nanoTime();
   private long taken = System.nanoTime();
 
-  AgentStream(AgentSession session, String id, AgentLimits limits, AtomicLong totalQueued) {
+  /**
+   * @param socket whether it is to carry a WebSocket
+   */
+  AgentStream(
+      AgentSession session, String id, boolean socket, AgentLimits limits, AtomicLong totalQueued) {
     this.session = session;
     this.id = id;
+    this.socket = socket;
     this.limits = limits;
     this.totalQueued = totalQueued;
   }
@@ -102,8 +119,8 @@ public final class AgentStream implements AutoCloseable {
         wait();
       }
       piece = body.remove();
-      queued -= piece.remaining();
-      totalQueued.addAndGet(-piece.remaining());
+      queued -= piece.remaining() + PIECE;
+      totalQueued.addAndGet(-piece.remaining() - PIECE);
       taken = System.nanoTime();
       resume = full() ? null : takeOnRoom();
     }
@@ -167,6 +184,27 @@ public final class AgentStream implements AutoCloseable {
     }
   }
 
+  /**
+   * Sends a frame of a WebSocket; waits while the agent's connection does not take it.
+   *
+   * @return false if the stream is over
+   */
+  public boolean sendFrame(TunnelFrame frame) throws InterruptedException {
+    return !over() && session.sendFrame(id, frame);
+  }
+
+  /** Remembers whom to tell, once and without waiting, that the stream failed or was aborted. */
+  public void onFailure(Consumer<IOException> listener) {
+    IOException already;
+    synchronized (this) {
+      onFailure = listener;
+      already = closed ? failure : null;
+    }
+    if (already != null) {
+      listener.accept(already);
+    }
+  }
+
   private synchronized boolean over() {
     return ended || failure != null || closed;
   }
@@ -186,11 +224,13 @@ public final class AgentStream implements AutoCloseable {
   void fail(IOException reason, boolean tellAgent) {
     boolean unfinished;
     Runnable resume;
+    Consumer<IOException> listener;
     synchronized (this) {
       if (closed) {
         return;
       }
       closed = true;
+      listener = onFailure;
       unfinished = !ended && failure == null;
       if (!ended || !body.isEmpty() || packed != null) {
         failure = reason;
@@ -206,6 +246,9 @@ public final class AgentStream implements AutoCloseable {
     if (resume != null) {
       resume.run();
     }
+    if (listener != null) {
+      listener.accept(reason);
+    }
   }
 
   // What follows is called on the connection's reader thread and never waits.
@@ -214,7 +257,7 @@ public final class AgentStream implements AutoCloseable {
     if (head != null) {
       throw new ProtocolException("a second response header");
     }
-    if (status < 200 || status > 599) {
+    if ((status < 200 || status > 599) && !(socket && status == SWITCHING)) {
       throw new ProtocolException("a response with status " + status);
     }
     head = new AgentResponse(status, headers);
@@ -233,8 +276,8 @@ public final class AgentStream implements AutoCloseable {
       taken = System.nanoTime();
     }
     body.add(data);
-    queued += data.remaining();
-    totalQueued.addAndGet(data.remaining());
+    queued += data.remaining() + PIECE;
+    totalQueued.addAndGet(data.remaining() + PIECE);
     received = System.nanoTime();
     notifyAll();
   }
@@ -255,6 +298,27 @@ public final class AgentStream implements AutoCloseable {
   synchronized void onEnd() {
     ended = true;
     notifyAll();
+  }
+
+  /** Whether it is to carry a WebSocket. */
+  boolean socket() {
+    return socket;
+  }
+
+  /** Whether it carries a WebSocket that the cluster has accepted. */
+  synchronized boolean switched() {
+    return socket && head != null && head.status() == SWITCHING;
+  }
+
+  /** A frame of the WebSocket. */
+  synchronized void onFrame(ByteBuffer frame) throws ProtocolException {
+    if (!switched()) {
+      throw new ProtocolException("a WebSocket frame for something else");
+    }
+    if (frame.hasRemaining() && !ended) {
+      TunnelFrame.parse(frame);
+      onData(frame);
+    }
   }
 
   /** The agent failed the request; what it sent before is still delivered. */

@@ -15,10 +15,11 @@ import org.eclipse.jetty.websocket.core.OpCode;
 import org.eclipse.jetty.websocket.core.OutgoingEntry;
 
 /**
- * Decides what is sent to an agent next: control messages first, then request bodies, one message
- * of each stream in turn. One message is on its way at a time, so a control message waits for at
- * most one chunk. Memory is bounded: whoever adds to a body waits while its stream, or all of them
- * together, have used up their share. Safe for all threads.
+ * Decides what is sent to an agent next: control messages first, then a short message of a stream
+ * that has nothing else waiting, such as a key that was pressed, then bodies, one message of each
+ * stream in turn. One message is on its way at a time, so a control message waits for at most one
+ * chunk. Memory is bounded: whoever adds to a body waits while its stream, or all of them together,
+ * have used up their share. Safe for all threads.
  */
 final class AgentWriter {
   /** Messages that open requests wait while more than this is queued before them. */
@@ -27,6 +28,13 @@ final class AgentWriter {
   private static final long CONTROL_LIMIT = 8 << 20;
   private static final long STREAM_SHARE = 128 << 10;
   private static final long BULK_SHARE = 2 << 20;
+
+  /** A message of at most this size may be urgent. */
+  private static final int SHORT = 2 << 10;
+
+  /** So many urgent messages go before one that is not, if there is one. */
+  private static final int URGENT_RUN = 8;
+
   private static final long WRITE_LIMIT_MS = TimeUnit.SECONDS.toMillis(30);
 
   private final Metrics.Counter sent;
@@ -34,6 +42,8 @@ final class AgentWriter {
   private final ArrayDeque<ByteBuffer> control = new ArrayDeque<>();
   private final Map<String, Lane> lanes = new HashMap<>();
   private final ArrayDeque<Lane> turns = new ArrayDeque<>();
+  private final ArrayDeque<Lane> urgent = new ArrayDeque<>();
+  private int urgentRun;
   private final Pump pump = new Pump();
   private CoreSession socket;
   private boolean closed;
@@ -69,6 +79,7 @@ final class AgentWriter {
     closed = true;
     control.clear();
     turns.clear();
+    urgent.clear();
     lanes.values().forEach(lane -> lane.dropped = true);
     lanes.clear();
     controlBytes = 0;
@@ -112,9 +123,10 @@ final class AgentWriter {
   /**
    * Queues a message of a stream's body; waits for room.
    *
+   * @param interactive whether someone may wait for it, if it is short
    * @return false if the stream was dropped or the connection is gone
    */
-  boolean bulk(String stream, ByteBuffer message) throws InterruptedException {
+  boolean bulk(String stream, ByteBuffer message, boolean interactive) throws InterruptedException {
     int size = message.remaining();
     synchronized (this) {
       if (closed) {
@@ -131,7 +143,7 @@ final class AgentWriter {
         return false;
       }
       if (lane.messages.isEmpty()) {
-        turns.add(lane);
+        (interactive && size <= SHORT ? urgent : turns).add(lane);
       }
       lane.messages.add(message);
       lane.bytes += size;
@@ -147,6 +159,7 @@ final class AgentWriter {
     if (lane != null) {
       lane.dropped = true;
       turns.remove(lane);
+      urgent.remove(lane);
       bulkBytes -= lane.bytes;
       notifyAll();
     }
@@ -160,7 +173,7 @@ final class AgentWriter {
     if (message != null) {
       controlBytes -= message.remaining();
     } else {
-      Lane lane = turns.poll();
+      Lane lane = nextLane();
       if (lane == null) {
         return null;
       }
@@ -175,6 +188,12 @@ final class AgentWriter {
     sent.add(message.remaining());
     notifyAll();
     return message;
+  }
+
+  private Lane nextLane() {
+    boolean first = !urgent.isEmpty() && (urgentRun < URGENT_RUN || turns.isEmpty());
+    urgentRun = first ? urgentRun + 1 : 0;
+    return first ? urgent.poll() : turns.poll();
   }
 
   /** Sends one message after the other, on whichever thread brought or finished one. */

@@ -7,17 +7,20 @@ import java.util.Arrays;
  * Puts the fragments of a WebSocket message together (RFC 6455 5.4). Memory grows with what has
  * arrived, never with what a length field promises. For the reader's thread only.
  */
-final class MessageAssembler {
+public final class MessageAssembler {
   private final int limit;
   private byte[] parts = new byte[0];
   private int length;
 
-  MessageAssembler(int limit) {
+  /**
+   * @param limit longest message in bytes
+   */
+  public MessageAssembler(int limit) {
     this.limit = limit;
   }
 
   /** A message grew beyond the limit. */
-  static final class TooLongException extends Exception {
+  public static final class TooLongException extends Exception {
     private static final long serialVersionUID = 1L;
   }
 
@@ -26,7 +29,7 @@ final class MessageAssembler {
    *
    * @return the whole message, which nothing else holds; null if it is not complete
    */
-  byte[] add(ByteBuffer fragment, boolean last) throws TooLongException {
+  public byte[] add(ByteBuffer fragment, boolean last) throws TooLongException {
     int size = fragment == null ? 0 : fragment.remaining();
     if (size > limit - length) {
       throw new TooLongException();

@@ -17,16 +17,15 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.TimeoutException;
-import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.websocket.core.server.WebSocketMappings;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -39,10 +38,19 @@ final class KubeExchange implements Runnable {
   private static final Logger log = LoggerFactory.getLogger(KubeExchange.class);
   private static final int RETRY_AFTER_SECONDS = 1;
 
+  private static final KubeStatus NO_SPDY =
+      KubeStatus.of(
+          501,
+          "NotImplemented",
+          "the hub does not carry SPDY: exec, attach, port-forward and cp work by WebSocket, which"
+              + " kubectl 1.31 and newer use unless told otherwise");
+
   private final ClusterDirectory directory;
   private final AgentSessions sessions;
   private final Duration responseHead;
   private final boolean impersonation;
+  private final WebSocketMappings sockets;
+  private final RecentRefusals refusals;
   private final Request request;
   private final Response response;
   private final Callback callback;
@@ -54,6 +62,8 @@ final class KubeExchange implements Runnable {
       AgentSessions sessions,
       Duration responseHead,
       boolean impersonation,
+      WebSocketMappings sockets,
+      RecentRefusals refusals,
       Request request,
       Response response,
       Callback callback) {
@@ -61,6 +71,8 @@ final class KubeExchange implements Runnable {
     this.sessions = sessions;
     this.responseHead = responseHead;
     this.impersonation = impersonation;
+    this.sockets = sockets;
+    this.refusals = refusals;
     this.request = request;
     this.response = response;
     this.callback = callback;
@@ -80,7 +92,13 @@ final class KubeExchange implements Runnable {
         refuse(unavailable("the cluster's agent is not connected"));
         return;
       }
-      proxy(session.get(), path);
+      if (Upgrade.isSpdy(request)) {
+        refuse(refusals.take(refusalKey(path)).orElse(NO_SPDY));
+      } else if (Upgrade.isWebSocket(request)) {
+        socket(session.get(), path);
+      } else {
+        proxy(session.get(), path);
+      }
     } catch (RawPath.RefusedException e) {
       refuse(KubeStatus.badRequest(e.getMessage()));
     } catch (InterruptedException e) {
@@ -108,13 +126,6 @@ final class KubeExchange implements Runnable {
     if (!path.isApi()) {
       return KubeStatus.of(404, "NotFound", "the path is not one of the Kubernetes API");
     }
-    if (upgrades(request.getHeaders())) {
-      return KubeStatus.of(
-          501,
-          "NotImplemented",
-          "this version of the hub does not carry upgraded connections:"
-              + " exec, attach, port-forward and cp are not available yet");
-    }
     return null;
   }
 
@@ -127,18 +138,32 @@ final class KubeExchange implements Runnable {
         : KubeStatus.of(404, "NotFound", "there is no such cluster");
   }
 
-  private static boolean upgrades(HttpFields headers) {
-    for (String protocol : headers.getCSV(HttpHeader.UPGRADE, false)) {
-      String name = protocol.toLowerCase(Locale.ROOT);
-      if (name.startsWith("websocket") || name.startsWith("spdy/")) {
-        return true;
-      }
-    }
-    return false;
-  }
-
   private static KubeStatus unavailable(String message) {
     return new KubeStatus(503, "ServiceUnavailable", message, RETRY_AFTER_SECONDS);
+  }
+
+  private void socket(AgentSession session, KubePath path) throws InterruptedException {
+    KubeStatus status = Upgrade.fault(request, path);
+    if (status == null) {
+      status =
+          new SocketExchange(request, response, callback, sockets, responseHead)
+              .run(session, path, toCluster(path));
+    }
+    if (status != null) {
+      refusals.note(refusalKey(path), status);
+      response.reset();
+      refuse(status);
+    }
+  }
+
+  private String refusalKey(KubePath path) {
+    String query = request.getHttpURI().getQuery();
+    return RecentRefusals.key(path, query == null ? "" : query, Bearer.of(request).orElseThrow());
+  }
+
+  private Headers toCluster(KubePath path) {
+    return HeaderFilter.toCluster(
+        request.getHeaders(), directory.serviceToken(path.clusterId()), impersonation);
   }
 
   private void proxy(AgentSession session, KubePath path) throws InterruptedException {
@@ -149,9 +174,7 @@ final class KubeExchange implements Runnable {
     AgentStream stream;
     try {
       ByteBuffer body = streamed || length <= 0 ? BufferUtil.EMPTY_BUFFER : read((int) length);
-      Headers headers =
-          HeaderFilter.toCluster(
-              request.getHeaders(), directory.serviceToken(path.clusterId()), impersonation);
+      Headers headers = toCluster(path);
       String query = request.getHttpURI().getQuery();
       stream =
           session.open(

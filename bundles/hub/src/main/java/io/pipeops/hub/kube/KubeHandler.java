@@ -7,6 +7,8 @@ import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.websocket.core.server.WebSocketMappings;
+import org.eclipse.jetty.websocket.core.server.WebSocketServerComponents;
 
 /**
  * Serves the Kubernetes API of each cluster: {@code /k8s/clusters/{id}/…} reaches the API server of
@@ -18,6 +20,8 @@ public final class KubeHandler extends Handler.Abstract.NonBlocking {
   private final AgentSessions sessions;
   private final Duration responseHead;
   private final boolean impersonation;
+  private final RecentRefusals refusals = new RecentRefusals();
+  private volatile WebSocketMappings sockets;
 
   /**
    * @param responseHead how long a response may take to begin
@@ -34,6 +38,13 @@ public final class KubeHandler extends Handler.Abstract.NonBlocking {
     this.impersonation = impersonation;
   }
 
+  @Override
+  protected void doStart() throws Exception {
+    sockets =
+        new WebSocketMappings(WebSocketServerComponents.ensureWebSocketComponents(getServer()));
+    super.doStart();
+  }
+
   /** Whether a raw path belongs to this handler. */
   public static boolean serves(String rawPath) {
     return rawPath.startsWith(KubePath.PREFIX);
@@ -46,7 +57,15 @@ public final class KubeHandler extends Handler.Abstract.NonBlocking {
     }
     KubeExchange exchange =
         new KubeExchange(
-            directory, sessions, responseHead, impersonation, request, response, callback);
+            directory,
+            sessions,
+            responseHead,
+            impersonation,
+            sockets,
+            refusals,
+            request,
+            response,
+            callback);
     Thread.ofVirtual().name("hub-kube-request").start(exchange);
     return true;
   }

@@ -171,7 +171,11 @@ class MessagesTest {
   void promisedLengthsCostNoMemory() throws Exception {
     try (RawAgent raw = RawAgent.connect(hub, AgentEndpoint.CONTROLLER, "agent-one")) {
       raw.header(0x81, 1L << 40);
-      raw.raw(new byte[1 << 20]);
+      try {
+        raw.raw(new byte[1 << 20]);
+      } catch (java.io.IOException e) {
+        // The hub may cut it at once.
+      }
       // Nothing was allocated for it; what has come so far is within the limit.
     }
     try (RawAgent raw = RawAgent.connect(hub, AgentEndpoint.CONTROLLER, "agent-one")) {

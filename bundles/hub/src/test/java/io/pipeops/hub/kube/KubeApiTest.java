@@ -439,11 +439,10 @@ class KubeApiTest {
   }
 
   @Test
-  void upgradesAreRefusedAtOnceAndByName() throws Exception {
+  void spdyIsRefusedAtOnceAndByName() throws Exception {
     String path =
         "/k8s/clusters/" + agent.clusterId + "/api/v1/namespaces/d/pods/p/exec?command=ls";
-    for (String upgrade :
-        new String[] {"GET %s|websocket", "POST %s|SPDY/3.1", "GET %s|WebSocket"}) {
+    for (String upgrade : new String[] {"GET %s|SPDY/3.1", "POST %s|SPDY/3.1", "GET %s|spdy/4"}) {
       String[] parts = upgrade.split("\\|");
       try (RawClient raw = new RawClient(hub)) {
         raw.send(
