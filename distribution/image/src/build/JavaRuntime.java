@@ -12,11 +12,15 @@ import java.util.stream.Stream;
  * {@code JavaRuntime <modules> <image folder>}.
  */
 class JavaRuntime {
+  /** The security providers of the modules that we link. */
+  private static final List<String> PROVIDERS =
+      List.of("SUN", "SunRsaSign", "SunEC", "SunJSSE", "SunJCE", "SunJGSS");
+
   public static void main(String[] args) throws IOException, InterruptedException {
     Path jdk = Path.of(System.getProperty("java.home"));
     Path image = Path.of(args[1]);
     Path runtime = image.resolve("runtime");
-    String wanted = Runtime.version() + " " + args[0];
+    String wanted = Runtime.version() + " " + args[0] + " " + PROVIDERS;
     options(image.resolve("conf/runtime.args"));
     Path mark = image.resolveSibling("runtime.version");
     if (Files.exists(mark) && Files.readString(mark).equals(wanted) && Files.exists(runtime)) {
@@ -32,6 +36,7 @@ class JavaRuntime {
         "--no-man-pages",
         "--compress", "zip-0",
         "--output", runtime.toString());
+    providers(runtime.resolve("conf/security/java.security"));
     // One base archive, for the object layout that we use; the others are only in the way.
     try (Stream<Path> files = Files.walk(runtime)) {
       for (Path file : files.filter(f -> f.toString().endsWith(".jsa")).toList()) {
@@ -44,6 +49,27 @@ class JavaRuntime {
     }
     run(dump.toArray(String[]::new));
     Files.writeString(mark, wanted);
+  }
+
+  /**
+   * Takes providers out of the list whose modules are not linked. The JDK would look for each of them by
+   * asking every provider that any library on the class path announces, and so load all of Bouncy Castle
+   * in a process that never uses it.
+   */
+  private static void providers(Path file) throws IOException {
+    List<String> lines = new ArrayList<>();
+    int number = 0;
+    for (String line : Files.readAllLines(file)) {
+      if (!line.matches("security\\.provider\\.\\d+=.*")) {
+        lines.add(line);
+      } else if (PROVIDERS.contains(line.replaceAll(".*=", "").strip())) {
+        lines.add("security.provider." + ++number + line.substring(line.indexOf('=')));
+      }
+    }
+    if (number != PROVIDERS.size()) {
+      throw new IOException("This JDK does not list the security providers " + PROVIDERS);
+    }
+    Files.write(file, lines);
   }
 
   /** Options that not every JDK from 21 on knows. */
