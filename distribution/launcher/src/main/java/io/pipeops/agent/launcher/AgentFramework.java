@@ -99,7 +99,7 @@ final class AgentFramework implements AutoCloseable {
     map.put("felix.service.urlhandlers", "false");
     map.put("felix.cm.pm", MemoryConfigurations.NAME);
     map.put("felix.log.level", "2");
-    map.put("ds.loglevel", "2");
+    map.put("ds.loglevel", "1");
     // The server starts when `http` has configured it, not on some default port before that.
     map.put("org.apache.felix.http.require.config", "true");
     map.put("agent.home", options.home().toString());
