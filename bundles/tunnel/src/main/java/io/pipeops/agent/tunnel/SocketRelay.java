@@ -154,6 +154,10 @@ final class SocketRelay implements AutoCloseable {
       case OpCode.PONG -> {
         ponged = System.nanoTime();
         misses = 0;
+        if (dialect.kubernetes() && payload != null && payload.hasRemaining()) {
+          // Not ours, which are empty: the peer learns what the target has taken by now.
+          sender.send(dialect.data(new TunnelFrame(TunnelFrame.PONG, payload)));
+        }
       }
       case OpCode.CLOSE -> {}
       default -> {

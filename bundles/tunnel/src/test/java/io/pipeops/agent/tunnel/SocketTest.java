@@ -359,6 +359,19 @@ class SocketTest {
   }
 
   @Test
+  void pongThatThePeerAskedForReachesIt() throws Exception {
+    serve("");
+    bench.peer.deliver("s", start("/api/v1/x", "", Headers.EMPTY));
+    server();
+    send(TunnelFrame.BINARY, bytes(1));
+    send(TunnelFrame.PING, text("taken?"));
+    assertEquals(2, frame().opcode());
+    assertEquals(new TunnelFrame(TunnelFrame.PONG, text("taken?")), awaitFrame("s", 0));
+    bench.peer.deliver("s", WebSocketClose.kubernetes("s"));
+    awaitClose("s");
+  }
+
+  @Test
   void messageBeyondTheLimitCloses() throws Exception {
     serve("");
     bench.peer.deliver("s", start("/api/v1/x", "", Headers.EMPTY));
