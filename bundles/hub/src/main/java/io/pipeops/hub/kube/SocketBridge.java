@@ -47,6 +47,7 @@ final class SocketBridge implements FrameHandler {
 
   private final AgentStream stream;
   private final Scheduler scheduler;
+  private final SendWindow window = new SendWindow();
   private final MessageAssembler assembler = new MessageAssembler(LONGEST);
   private CoreSession client;
   private Frame arrived;
@@ -99,6 +100,7 @@ final class SocketBridge implements FrameHandler {
             closed(frame.payload());
             return;
           }
+          case TunnelFrame.PONG -> window.pong(frame.payload());
           default -> log.debug("Ignored a control frame of an agent");
         }
       }
@@ -150,6 +152,7 @@ final class SocketBridge implements FrameHandler {
 
   /** The stream is over: stops what still runs. */
   private void finish() {
+    window.close();
     Callback left;
     boolean more;
     CoreSession open;
@@ -256,6 +259,7 @@ final class SocketBridge implements FrameHandler {
 
   private void upload() {
     try {
+      stream.sendFrame(SendWindow.first());
       for (Frame frame = next(); frame != null; frame = next()) {
         boolean more = frame.getOpCode() == OpCode.CLOSE ? farewell(frame) : forward(frame);
         Callback done;
@@ -306,7 +310,12 @@ final class SocketBridge implements FrameHandler {
       return fault(CloseStatus.BAD_PAYLOAD, "a text is not UTF-8");
     }
     int opcode = text ? TunnelFrame.TEXT : TunnelFrame.BINARY;
+    window.await(message.length);
     stream.sendFrame(new TunnelFrame(opcode, ByteBuffer.wrap(message)));
+    TunnelFrame mark = window.sent(message.length);
+    if (mark != null) {
+      stream.sendFrame(mark);
+    }
     return true;
   }
 

@@ -80,6 +80,7 @@ class SocketTest {
     accept(V5);
     SocketClient client = dialled.get(10, TimeUnit.SECONDS);
     assertEquals(101, client.status(), client.head);
+    assertEquals(TunnelFrame.PING, anything().opcode());
     return client;
   }
 
@@ -96,7 +97,16 @@ class SocketTest {
     agent.send(id, WebSocketData.kubernetes(id, new TunnelFrame(opcode, ByteBuffer.wrap(payload))));
   }
 
+  /** The next message of the client; the pings between are the hub's. */
   private TunnelFrame received() throws Exception {
+    TunnelFrame frame = anything();
+    while (frame.opcode() == TunnelFrame.PING) {
+      frame = anything();
+    }
+    return frame;
+  }
+
+  private TunnelFrame anything() throws Exception {
     JsonNode message = agent.take("proxy_websocket_data");
     assertEquals(id, message.path("request_id").asText());
     assertEquals(id, message.at("/payload/stream_id").asText());
@@ -404,6 +414,41 @@ class SocketTest {
       gate.complete(null);
       for (int i = 0; i < 1000; i++) {
         assertEquals(i, received().payload().getInt());
+      }
+      sent.get(10, TimeUnit.SECONDS);
+    }
+  }
+
+  @Test
+  void clusterThatReadsSlowlyHoldsTheClientBack() throws Exception {
+    try (SocketClient client = open()) {
+      data(TunnelFrame.PONG, new byte[8]);
+      data(TunnelFrame.PONG, new byte[] {0x7f, 0, 0, 0, 0, 0, 0, 0});
+      data(TunnelFrame.PONG, text("own"));
+      data(TunnelFrame.TEXT, text("the pongs are there"));
+      assertEquals(0x81, client.next().first());
+      int count = 1000;
+      CompletableFuture<Void> sent =
+          CompletableFuture.runAsync(
+              () -> {
+                try {
+                  for (int i = 0; i < count; i++) {
+                    client.frame(0x82, ByteBuffer.allocate(32 << 10).putInt(i).array());
+                  }
+                } catch (IOException e) {
+                  throw new IllegalStateException(e);
+                }
+              });
+      assertThrows(
+          java.util.concurrent.TimeoutException.class, () -> sent.get(2, TimeUnit.SECONDS));
+      assertTrue(agent.inbox.size() < 170, agent.inbox.size() + " messages came");
+      for (int i = 0; i < count; ) {
+        TunnelFrame frame = anything();
+        if (frame.opcode() == TunnelFrame.PING) {
+          data(TunnelFrame.PONG, bytes(frame.payload()));
+        } else {
+          assertEquals(i++, frame.payload().getInt());
+        }
       }
       sent.get(10, TimeUnit.SECONDS);
     }
