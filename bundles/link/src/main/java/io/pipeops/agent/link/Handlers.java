@@ -12,31 +12,46 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 
-/** The handlers that are registered now: which one gets a message of a type. Safe for threads. */
-final class Handlers {
-  private final Map<Object, Registration> registrations = new HashMap<>();
+/**
+ * The handlers that are registered now: which one gets a message or a stream of a type. Safe for
+ * threads.
+ *
+ * @param <H> what handles
+ */
+final class Handlers<H> {
+  private final String property;
+  private final Map<Object, Registration<H>> registrations = new HashMap<>();
   private final List<Runnable> watchers = new CopyOnWriteArrayList<>();
-  private volatile Map<String, LinkHandler> byType = Map.of();
+  private volatile Map<String, H> byType = Map.of();
 
-  private record Registration(
-      LinkHandler handler, Set<String> types, int ranking, long id, boolean draining) {}
+  private record Registration<H>(
+      H handler, Set<String> types, int ranking, long id, boolean draining) {}
 
   /** One that drains only if there is no other; else the highest ranking, else the oldest. */
-  private static final Comparator<Registration> BEST_LAST =
-      Comparator.comparing((Registration r) -> !r.draining)
+  private static final Comparator<Registration<?>> BEST_LAST =
+      Comparator.comparing((Registration<?> r) -> !r.draining)
           .thenComparingInt(Registration::ranking)
           .thenComparing(Registration::id, Comparator.reverseOrder());
+
+  /**
+   * None is registered yet.
+   *
+   * @param property the service property that names the types
+   */
+  Handlers(String property) {
+    this.property = property;
+  }
 
   /**
    * Adds a handler, or takes note of its changed properties.
    *
    * @param key what it is removed by
    */
-  void put(Object key, LinkHandler handler, Map<String, ?> properties) {
-    Registration registration =
-        new Registration(
+  void put(Object key, H handler, Map<String, ?> properties) {
+    Registration<H> registration =
+        new Registration<>(
             handler,
-            types(properties.get(LinkHandler.TYPES)),
+            types(properties.get(property)),
             properties.get("service.ranking") instanceof Integer ranking ? ranking : 0,
             properties.get("service.id") instanceof Long id ? id : 0,
             properties.get(LinkHandler.DRAINING) instanceof Boolean draining && draining);
@@ -49,9 +64,9 @@ final class Handlers {
 
   /** Takes note of changed properties; an unknown key is ignored. */
   void update(Object key, Map<String, ?> properties) {
-    LinkHandler handler;
+    H handler;
     synchronized (this) {
-      Registration registration = registrations.get(key);
+      Registration<H> registration = registrations.get(key);
       if (registration == null) {
         return;
       }
@@ -66,7 +81,7 @@ final class Handlers {
   }
 
   /** The handler for a type; null if there is none. */
-  LinkHandler find(String type) {
+  H find(String type) {
     return byType.get(type);
   }
 
@@ -80,10 +95,10 @@ final class Handlers {
   }
 
   private void rebuild() {
-    List<Registration> ordered = new ArrayList<>(registrations.values());
+    List<Registration<H>> ordered = new ArrayList<>(registrations.values());
     ordered.sort(BEST_LAST);
-    Map<String, LinkHandler> map = new HashMap<>();
-    for (Registration registration : ordered) {
+    Map<String, H> map = new HashMap<>();
+    for (Registration<H> registration : ordered) {
       registration.types.forEach(type -> map.put(type, registration.handler));
     }
     byType = Map.copyOf(map);

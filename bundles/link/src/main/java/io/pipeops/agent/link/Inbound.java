@@ -24,6 +24,7 @@ import io.pipeops.agent.protocol.ProxyRequestStreamEnd;
 import io.pipeops.agent.protocol.ProxyResponseAbort;
 import io.pipeops.agent.protocol.RegisterInProgress;
 import io.pipeops.agent.protocol.RegisterSuccess;
+import io.pipeops.agent.protocol.StreamIds;
 import io.pipeops.agent.protocol.TcpTunnelClose;
 import io.pipeops.agent.protocol.TcpTunnelData;
 import io.pipeops.agent.protocol.TcpTunnelStart;
@@ -72,6 +73,15 @@ final class Inbound {
 
   private static final String AWAY = "the feature that handles this is not available";
 
+  /**
+   * What a gateway offers, and what it says of its streams (protocol 1.9). On the reader thread.
+   */
+  interface Offers {
+    void hello(GatewayHello hello);
+
+    void ids(StreamIds ids);
+  }
+
   /** The link's own messages. */
   interface Control {
     void registered(Message message);
@@ -81,9 +91,10 @@ final class Inbound {
     void error(Message message);
   }
 
-  private final Handlers handlers;
+  private final Handlers<LinkHandler> handlers;
   private final UnknownTypes unknown;
   private final Control control;
+  private final Offers offers;
   private final Reply reply;
   private final LinkMetrics metrics;
   private final Runnable wake;
@@ -99,9 +110,10 @@ final class Inbound {
    * @param wake called when the first message begins to wait, so that its time is kept
    */
   Inbound(
-      Handlers handlers,
+      Handlers<LinkHandler> handlers,
       UnknownTypes unknown,
       Control control,
+      Offers offers,
       Reply reply,
       LinkMetrics metrics,
       Limits limits,
@@ -109,6 +121,7 @@ final class Inbound {
     this.handlers = handlers;
     this.unknown = unknown;
     this.control = control;
+    this.offers = offers;
     this.reply = reply;
     this.metrics = metrics;
     this.wake = wake;
@@ -221,7 +234,7 @@ final class Inbound {
       case ErrorMessage.TYPE -> control.error(message);
       case Ping.TYPE -> answer(message.requestId(), Pong.now());
       case Pong.TYPE -> log.trace("pong");
-      case GatewayHello.TYPE -> hello(message);
+      case GatewayHello.TYPE, StreamIds.TYPE -> offer(message);
       default -> {
         return dispatchToFeatures(message);
       }
@@ -263,14 +276,16 @@ final class Inbound {
     }
   }
 
-  /** Where yamux begins once a service offers it (protocol 1.9): the answer is its to give. */
-  private void hello(Message message) {
+  private void offer(Message message) {
     try {
-      GatewayHello hello = GatewayHello.parse(message.payload());
-      log.debug("The gateway offers yamux={}; the connection stays JSON only", hello.useYamux());
+      if (message.type().equals(GatewayHello.TYPE)) {
+        offers.hello(GatewayHello.parse(message.payload()));
+      } else {
+        offers.ids(StreamIds.parse(message.payload()));
+      }
     } catch (ProtocolException e) {
       metrics.invalid.increment();
-      log.debug("Ignored a gateway_hello: {}", e.getMessage());
+      log.debug("Ignored a {}: {}", message.type(), e.getMessage());
     }
   }
 
@@ -351,6 +366,22 @@ final class Inbound {
       call(receiver, () -> receiver.lost("the connection is gone"));
     } else {
       expected = receiver;
+    }
+  }
+
+  /** The keys that are claimed now. */
+  synchronized List<String> claimed() {
+    return List.copyOf(claims.keySet());
+  }
+
+  /** Ends what only this side still holds. */
+  void orphaned(String key) {
+    StreamReceiver owner;
+    synchronized (this) {
+      owner = claims.remove(key);
+    }
+    if (owner != null) {
+      call(owner, () -> owner.lost("the peer does not know this stream any more"));
     }
   }
 

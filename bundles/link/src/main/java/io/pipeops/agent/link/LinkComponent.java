@@ -8,6 +8,7 @@ import io.pipeops.agent.api.link.LinkLostException;
 import io.pipeops.agent.api.link.LinkStatus;
 import io.pipeops.agent.api.link.Outgoing;
 import io.pipeops.agent.api.link.RegistrationFact;
+import io.pipeops.agent.api.link.StreamHandler;
 import io.pipeops.agent.api.metrics.Metrics;
 import java.time.Duration;
 import java.util.Arrays;
@@ -44,6 +45,7 @@ public final class LinkComponent implements Link {
   private final String version;
   private final LinkRuntime runtime;
   private final Whiteboard<LinkHandler> handlers;
+  private final Whiteboard<StreamHandler> streams;
   private final Whiteboard<LinkListener> listeners;
   private final Whiteboard<RegistrationFact> facts;
   private final Whiteboard<StateStore> stores;
@@ -78,6 +80,19 @@ public final class LinkComponent implements Link {
                 runtime().handlers().remove(ref);
               }
             });
+    streams =
+        new Whiteboard<>(
+            new Whiteboard.Visitor<>() {
+              @Override
+              public void added(ServiceReference<StreamHandler> ref, StreamHandler handler) {
+                runtime().streams().handlers().put(ref, handler, properties(ref));
+              }
+
+              @Override
+              public void removed(ServiceReference<StreamHandler> ref, StreamHandler handler) {
+                runtime().streams().handlers().remove(ref);
+              }
+            });
     listeners =
         new Whiteboard<>(
             new Whiteboard.Visitor<>() {
@@ -107,7 +122,13 @@ public final class LinkComponent implements Link {
     stores.open(context);
     facts.open(context);
     handlers.open(context);
+    streams.open(context);
     listeners.open(context);
+    apply(config);
+  }
+
+  private void apply(LinkConfig config) {
+    runtime.streams().limits(StreamLimits.of(config));
     runtime.apply(LinkSettings.of(config, version));
   }
 
@@ -117,7 +138,7 @@ public final class LinkComponent implements Link {
 
   @Modified
   void modified(LinkConfig config) {
-    runtime.apply(LinkSettings.of(config, version));
+    apply(config);
   }
 
   @Deactivate
@@ -156,6 +177,23 @@ public final class LinkComponent implements Link {
 
   void removeHandler(ServiceReference<LinkHandler> reference) {
     handlers.remove(reference);
+  }
+
+  @Reference(
+      service = StreamHandler.class,
+      cardinality = ReferenceCardinality.MULTIPLE,
+      policy = ReferencePolicy.DYNAMIC,
+      policyOption = ReferencePolicyOption.GREEDY)
+  void addStreamHandler(ServiceReference<StreamHandler> reference) {
+    streams.add(reference);
+  }
+
+  void updatedStreamHandler(ServiceReference<StreamHandler> reference) {
+    runtime.streams().handlers().update(reference, properties(reference));
+  }
+
+  void removeStreamHandler(ServiceReference<StreamHandler> reference) {
+    streams.remove(reference);
   }
 
   @Reference(

@@ -130,8 +130,30 @@ import org.osgi.service.metatype.annotations.ObjectClassDefinition;
   long send_stream_bytes() default 256L << 10;
 
   @AttributeDefinition(
+      description = "Whether a gateway may open streams (yamux); without them all goes as JSON")
+  boolean yamux() default true;
+
+  @AttributeDefinition(
+      min = "1",
+      max = "100000",
+      description = "How many streams of the gateway may be open at a time; more are refused")
+  int max_streams() default 4096;
+
+  @AttributeDefinition(
+      min = "262144",
+      max = "16777216",
+      description = "What the receive window of one stream may grow to, in bytes")
+  int stream_window_bytes() default 4 << 20;
+
+  @AttributeDefinition(
       min = "0",
-      description = "How long messages wait for a feature that is away, in milliseconds")
+      description =
+          "Bytes that all streams together may hold unread; 0 means a quarter of the heap")
+  long stream_memory_bytes() default 0;
+
+  @AttributeDefinition(
+      min = "0",
+      description = "How long messages and streams wait for a feature that is away, in ms")
   long hold_millis() default 5_000;
 
   @AttributeDefinition(min = "0", description = "How many messages wait for features that are away")

@@ -1,5 +1,6 @@
 package io.pipeops.agent.link;
 
+import io.pipeops.agent.api.link.LinkHandler;
 import io.pipeops.agent.api.link.LinkLostException;
 import io.pipeops.agent.api.link.Message;
 import io.pipeops.agent.api.link.Outgoing;
@@ -11,6 +12,7 @@ import io.pipeops.agent.link.LinkSettings.Timing;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -38,12 +40,18 @@ import org.slf4j.LoggerFactory;
 final class LinkConnection implements FrameHandler, Reply {
   private static final Logger log = LoggerFactory.getLogger(LinkConnection.class);
 
+  /** Close code 1011 (RFC 6455 7.4.1). */
+  private static final int INTERNAL_ERROR = 1011;
+
+  private static final Duration LAST_WORDS = Duration.ofSeconds(2);
+
   private final Timing timing;
   private final LinkMetrics metrics;
   private final OutboundScheduler out;
   private final Inbound in;
   private final MessageAssembler assembler;
-  private final Handlers handlers;
+  private final Handlers<LinkHandler> handlers;
+  private final PeerStreams streams;
   private final Runnable deliverHeld;
   private final CompletableFuture<String> ended = new CompletableFuture<>();
   private final CountDownLatch socketClosed = new CountDownLatch(1);
@@ -55,7 +63,8 @@ final class LinkConnection implements FrameHandler, Reply {
   private volatile String cause = "";
 
   LinkConnection(
-      Handlers handlers,
+      Handlers<LinkHandler> handlers,
+      StreamIntake intake,
       UnknownTypes unknown,
       Inbound.Control control,
       LinkMetrics metrics,
@@ -66,9 +75,24 @@ final class LinkConnection implements FrameHandler, Reply {
     this.handlers = handlers;
     this.out =
         new OutboundScheduler(limits.sendBudget(), limits.sendStream(), this::write, metrics::sent);
-    this.in = new Inbound(handlers, unknown, control, this, metrics, limits, this::wake);
-    this.assembler = new MessageAssembler(limits.message(), in::message);
+    this.streams = new PeerStreams(intake, out, requests(), this::failed);
+    this.in = new Inbound(handlers, unknown, control, streams, this, metrics, limits, this::wake);
+    this.assembler = new MessageAssembler(limits.message(), this::received);
     this.deliverHeld = () -> Thread.ofVirtual().name("link-held").start(in::deliverHeld);
+  }
+
+  private PeerStreams.Requests requests() {
+    return new PeerStreams.Requests() {
+      @Override
+      public List<String> claimed() {
+        return in.claimed();
+      }
+
+      @Override
+      public void orphaned(String key) {
+        in.orphaned(key);
+      }
+    };
   }
 
   // What Jetty calls; one call at a time for frames.
@@ -135,6 +159,13 @@ final class LinkConnection implements FrameHandler, Reply {
     callback.succeeded();
   }
 
+  /** Every message that comes in, whole; {@link #write} is where every one goes out. */
+  private void received(byte[] data, int length, boolean text) {
+    if (text || !streams.feed(data, length)) {
+      in.message(data, length, text);
+    }
+  }
+
   private static final ByteBuffer EMPTY = ByteBuffer.allocate(0);
 
   private static OutgoingEntry entry(Frame frame, Callback callback) {
@@ -181,6 +212,7 @@ final class LinkConnection implements FrameHandler, Reply {
                 new Frame(OpCode.PING),
                 Callback.from(() -> {}, failure -> failed("ping failed: ", failure))));
       }
+      streams.tick(now);
       long held = in.expire(now);
       long until = Math.min(nextPing - now, lastFrame + read - now);
       if (held != Long.MAX_VALUE) {
@@ -217,8 +249,23 @@ final class LinkConnection implements FrameHandler, Reply {
       handlers.unwatch(deliverHeld);
       out.close(reason);
       in.lost(reason);
+      streams.lost(reason);
       wake();
     }
+  }
+
+  /** Streams cannot go on, and a connection without them is of no use (Q12). */
+  private void failed(String reason) {
+    Thread.ofVirtual()
+        .name("link-close")
+        .start(
+            () -> {
+              try {
+                close(INTERNAL_ERROR, reason, LAST_WORDS);
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              }
+            });
   }
 
   private void failed(String what, Throwable failure) {
@@ -247,6 +294,7 @@ final class LinkConnection implements FrameHandler, Reply {
     long end = System.nanoTime() + limit.toNanos();
     try {
       in.lost(reason);
+      streams.lost(reason);
       // A fifth of the time is kept for the close frame and its answer.
       out.awaitIdle(limit.toNanos() - limit.toNanos() / 5);
       CoreSession now = session;

@@ -1,6 +1,7 @@
 package io.pipeops.agent.link;
 
 import io.pipeops.agent.api.kubernetes.StateStore;
+import io.pipeops.agent.api.link.LinkHandler;
 import io.pipeops.agent.api.link.LinkLostException;
 import io.pipeops.agent.api.link.LinkState;
 import io.pipeops.agent.api.link.Outgoing;
@@ -26,7 +27,8 @@ final class LinkRuntime {
   private static final Duration CHANGE_LIMIT = Duration.ofSeconds(3);
 
   private final Supplier<List<RegistrationFact>> facts;
-  private final Handlers handlers = new Handlers();
+  private final Handlers<LinkHandler> handlers = new Handlers<>(LinkHandler.TYPES);
+  private final StreamIntake streams;
   private final LinkMetrics metrics;
   private final StatusBoard board;
   private volatile LinkSettings settings;
@@ -47,6 +49,7 @@ final class LinkRuntime {
     this.facts = facts;
     // The gauges ask for what is set two lines below, but not before the next scrape.
     this.metrics = new LinkMetrics(service, this::stateCode, this::queued);
+    this.streams = new StreamIntake(service);
     this.board = new StatusBoard(metrics::changed);
   }
 
@@ -60,7 +63,12 @@ final class LinkRuntime {
     return connection == null ? 0 : connection.queued(priority);
   }
 
-  Handlers handlers() {
+  /** What streams of the peer meet. */
+  StreamIntake streams() {
+    return streams;
+  }
+
+  Handlers<LinkHandler> handlers() {
     return handlers;
   }
 
@@ -109,7 +117,7 @@ final class LinkRuntime {
             dialer,
             (unknown, control, with) ->
                 new LinkConnection(
-                    handlers, unknown, control, metrics, with.timing(), with.limits()),
+                    handlers, streams, unknown, control, metrics, with.timing(), with.limits()),
             board,
             metrics,
             new Backoff(

@@ -3,6 +3,7 @@ package io.pipeops.agent.link;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pipeops.agent.api.link.LinkHandler;
 import io.pipeops.agent.api.link.LinkState;
 import java.io.IOException;
 import java.net.ConnectException;
@@ -53,7 +54,13 @@ class ConnectLoopTest {
             new FailingDialer(),
             (unknown, control, with) ->
                 new LinkConnection(
-                    new Handlers(), unknown, control, metrics, with.timing(), with.limits()),
+                    new Handlers<>(LinkHandler.TYPES),
+                    new StreamIntake(new TestLink.CountingMetrics()),
+                    unknown,
+                    control,
+                    metrics,
+                    with.timing(),
+                    with.limits()),
             board,
             metrics,
             new Backoff(Duration.ofMillis(500), Duration.ofSeconds(15), () -> 0.5),

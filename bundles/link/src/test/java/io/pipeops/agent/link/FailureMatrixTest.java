@@ -395,7 +395,7 @@ class FailureMatrixTest {
     peer.text("{\"type\":\"error\",\"payload\":{\"error\":\"something else\"}}");
     peer.text("{\"type\":\"heartbeat_ack\",\"payload\":{}}");
     peer.text("{\"type\":\"pong\"}");
-    peer.text("{\"type\":\"gateway_hello\",\"payload\":{\"use_yamux\":true}}");
+    peer.text("{\"type\":\"gateway_hello\",\"payload\":{\"use_yamux\":false}}");
     peer.text("{\"type\":\"register_in_progress\",\"request_id\":\"x\"}");
     peer.text("{\"type\":\"ping\",\"request_id\":\"p\"}");
     assertEquals("p", peer.expect("pong").requestId());

@@ -12,6 +12,8 @@ import io.pipeops.agent.api.link.Outgoing;
 import io.pipeops.agent.api.link.Reply;
 import io.pipeops.agent.api.link.StreamReceiver;
 import io.pipeops.agent.link.LinkSettings.Limits;
+import io.pipeops.agent.protocol.GatewayHello;
+import io.pipeops.agent.protocol.StreamIds;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -26,7 +28,7 @@ import org.junit.jupiter.api.Test;
 
 class InboundTest {
   private final List<String> log = new ArrayList<>();
-  private final Handlers handlers = new Handlers();
+  private final Handlers<LinkHandler> handlers = new Handlers<>(LinkHandler.TYPES);
   private final Answers answers = new Answers();
   private final TestLink.CountingMetrics metrics = new TestLink.CountingMetrics();
   private final Inbound inbound = inbound(new Limits(0, 0, 0, Duration.ofSeconds(5), 3, 2000));
@@ -50,6 +52,17 @@ class InboundTest {
               @Override
               public void error(Message message) {
                 log.add("error");
+              }
+            },
+            new Inbound.Offers() {
+              @Override
+              public void hello(GatewayHello hello) {
+                log.add("hello " + hello.useYamux());
+              }
+
+              @Override
+              public void ids(StreamIds ids) {
+                log.add("ids");
               }
             },
             answers,

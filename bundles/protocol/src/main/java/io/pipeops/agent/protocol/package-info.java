@@ -3,7 +3,7 @@
  * sockets or services. Whatever bytes a peer sends, nothing but a {@link
  * io.pipeops.agent.protocol.ProtocolException} comes out of a parser.
  */
-@Version("1.0.0")
+@Version("1.1.0")
 package io.pipeops.agent.protocol;
 
 import org.osgi.annotation.versioning.Version;

@@ -42,6 +42,7 @@ final class Parsers {
     ALL.put(TcpTunnelData.TYPE, TcpTunnelData::parse);
     ALL.put(TcpTunnelClose.TYPE, TcpTunnelClose::parse);
     ALL.put(UdpTunnelData.TYPE, UdpTunnelData::parse);
+    ALL.put(StreamIds.TYPE, StreamIds::parse);
   }
 
   private Parsers() {}

@@ -12,7 +12,10 @@ import java.time.Duration;
  * What the gateway sends first on every stream: where it is to go (protocol 5.4). Names are not
  * validated here beyond their length.
  *
- * @param protocol {@link #TCP} or {@link #UDP}
+ * <p>Two protocols are ours, and used only between peers that have said that they know them: {@link
+ * #API} and {@link #DATAGRAMS}.
+ *
+ * @param protocol {@link #TCP}, {@link #UDP}, {@link #API} or {@link #DATAGRAMS}
  * @param port 0 to 65535
  * @param tunnelId for logs
  */
@@ -20,6 +23,12 @@ public record StreamHeader(
     int protocol, int port, String service, String namespace, String tunnelId) {
   public static final int TCP = 1;
   public static final int UDP = 2;
+
+  /** HTTP/1.1 to the cluster's API server, to which the agent adds TLS. */
+  public static final int API = 3;
+
+  /** UDP, each datagram with its length before it as two bytes. */
+  public static final int DATAGRAMS = 4;
 
   private static final int VERSION = 1;
 
@@ -43,7 +52,7 @@ public record StreamHeader(
       throw new ProtocolException(WHAT + "unknown version");
     }
     int protocol = fixed.get();
-    if (protocol != TCP && protocol != UDP) {
+    if (protocol < TCP || protocol > DATAGRAMS) {
       throw new ProtocolException(WHAT + "unknown protocol " + (protocol & 0xFF));
     }
     int port = fixed.getShort() & 0xFFFF;

@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
@@ -15,6 +16,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * itself when the peer breaks the protocol or stops answering; then all its streams fail.
  */
 public final class YamuxSession implements AutoCloseable {
+  private final int firstId;
   private final YamuxSettings settings;
   private final YamuxTransport transport;
   private final WindowBudget budget;
@@ -35,6 +37,7 @@ public final class YamuxSession implements AutoCloseable {
 
   private YamuxSession(
       int firstId, YamuxSettings settings, YamuxTransport transport, WindowBudget budget) {
+    this.firstId = firstId;
     this.nextId = firstId;
     this.settings = settings;
     this.transport = transport;
@@ -218,6 +221,21 @@ public final class YamuxSession implements AutoCloseable {
     return streams.size();
   }
 
+  /** The numbers of all open streams, unsigned. */
+  public List<Long> streamIds() {
+    List<Long> ids = new ArrayList<>();
+    streams.keySet().forEach(id -> ids.add(Integer.toUnsignedLong(id)));
+    return ids;
+  }
+
+  /** Resets a stream of this number, if it is there. */
+  public void reset(long id) {
+    YamuxStream stream = streams.get((int) id);
+    if (stream != null) {
+      stream.reset();
+    }
+  }
+
   /** Bytes fed so far, headers included. */
   public long bytesReceived() {
     return bytesReceived.get();
@@ -336,6 +354,9 @@ public final class YamuxSession implements AutoCloseable {
       if (header.has(FrameHeader.SYN)) {
         if (streams.containsKey(header.stream())) {
           return "a second SYN for stream " + Integer.toUnsignedString(header.stream());
+        }
+        if (((header.stream() ^ firstId) & 1) == 0) {
+          return "a new stream with our own parity: " + Integer.toUnsignedString(header.stream());
         }
         incoming(header.stream());
       }

@@ -1,5 +1,6 @@
 package io.pipeops.agent.protocol.yamux;
 
+import io.pipeops.agent.api.link.LinkStream;
 import java.io.IOException;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
@@ -10,7 +11,7 @@ import java.time.Duration;
  * read while another writes. Whoever has a stream must {@link #close} it; after an interrupted
  * write that is all it is good for.
  */
-public final class YamuxStream implements AutoCloseable {
+public final class YamuxStream implements LinkStream, AutoCloseable {
   /** A frame's payload is not longer, so that streams take turns. */
   static final int MAX_PAYLOAD = 32 << 10;
 
@@ -37,6 +38,7 @@ public final class YamuxStream implements AutoCloseable {
     this.window = window;
   }
 
+  @Override
   public int id() {
     return id;
   }
@@ -51,6 +53,7 @@ public final class YamuxStream implements AutoCloseable {
    * @return how many bytes; -1 at the peer's end of data; 0 only if the target is full already
    * @throws YamuxException if the stream was reset or the session has ended
    */
+  @Override
   public int read(ByteBuffer target) throws IOException, InterruptedException {
     return read(target, Duration.ZERO);
   }
@@ -85,6 +88,7 @@ public final class YamuxStream implements AutoCloseable {
    * @throws SocketTimeoutException if nothing arrived in time
    * @throws YamuxException if the stream was reset or the session has ended
    */
+  @Override
   public ByteBuffer take(Duration limit) throws IOException, InterruptedException {
     ByteBuffer piece;
     int delta;
@@ -147,6 +151,7 @@ public final class YamuxStream implements AutoCloseable {
    * @throws YamuxException if this side has ended its data, the stream was reset or the session has
    *     ended
    */
+  @Override
   public void write(ByteBuffer data) throws IOException, InterruptedException {
     synchronized (writing) {
       while (data.hasRemaining()) {
@@ -174,6 +179,7 @@ public final class YamuxStream implements AutoCloseable {
   }
 
   /** Ends this side's data after all that was written; the peer's may go on. */
+  @Override
   public void shutdownOutput() throws IOException, InterruptedException {
     synchronized (writing) {
       synchronized (this) {
@@ -189,6 +195,7 @@ public final class YamuxStream implements AutoCloseable {
   }
 
   /** Ends both directions at once, telling the peer. Does not wait. */
+  @Override
   public void reset() {
     if (fail("reset here", false)) {
       session.offer(FrameHeader.frame(FrameHeader.WINDOW_UPDATE, FrameHeader.RST, id, 0));

@@ -4,7 +4,7 @@
  * connection feeds a {@link io.pipeops.agent.protocol.yamux.YamuxSession} and sends what it gives
  * to its {@link io.pipeops.agent.protocol.yamux.YamuxTransport}.
  */
-@Version("1.0.0")
+@Version("1.1.0")
 package io.pipeops.agent.protocol.yamux;
 
 import org.osgi.annotation.versioning.Version;

@@ -136,6 +136,7 @@ class YamuxSessionTest {
     "00ff00010000000200000000,frame type 255",
     "000100010000000000000000,without stream",
     "000100010000000200000000000100010000000200000000,second SYN",
+    "000100010000000300000000,own parity",
     "000000010000000200040001,window is exceeded",
     "0000000100000002ffffffff,window is exceeded",
     "000100010000000200000000000100000000000" + "2ffffffff,beyond 32 bits",
@@ -413,7 +414,7 @@ class YamuxSessionTest {
   @ParameterizedTest
   @CsvSource({
     "02011538000270670002646200027431,unknown version",
-    "01031538000270670002646200027431,unknown protocol 3",
+    "01051538000270670002646200027431,unknown protocol 5",
     "0101,ends within it",
     "010115380002706700,ends within it",
     "01011538ffff,text of 65535 bytes",
