@@ -2,20 +2,24 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.TreeSet;
+import java.util.jar.JarFile;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
  * Run by the build: puts the feature files into the image with the digest of every bundle they name, and
- * fails if a feature and the bundles that were built do not fit. Usage: {@code Assemble <features source
- * folder> <image folder>}.
+ * fails if a feature and the bundles that were built do not fit, or a library is missing. All files
+ * get one time, since the class data archive remembers the time of each jar, and every form in which the
+ * image is packed has to keep it. Usage: {@code Assemble <features source folder> <image folder> <time>}.
  */
 class Assemble {
   private static final Pattern BUNDLE =
@@ -58,10 +62,47 @@ class Assemble {
       Files.writeString(out.resolve(feature.getFileName()), done);
     }
     unnamed.forEach(name -> wrong.add(name + " is in no feature file"));
+    libraries(image.resolve("lib"), wrong);
     if (!wrong.isEmpty()) {
       throw new IOException("Features and bundles do not fit:\n  " + String.join("\n  ", wrong));
     }
+    FileTime time = FileTime.from(Instant.parse(args.length > 2 ? args[2] : "2026-01-01T00:00:00Z"));
+    for (String folder : List.of("bin", "bundles", "conf", "features", "lib")) {
+      touch(image.resolve(folder), time);
+    }
     System.out.println(features.size() + " feature files, every bundle with its digest");
+  }
+
+  /** Takes away what an earlier build left and no launcher names; finds out what they name and is missing. */
+  private static void libraries(Path lib, List<String> wrong) throws IOException {
+    TreeSet<String> there = new TreeSet<>();
+    try (Stream<Path> jars = Files.list(lib)) {
+      jars.map(j -> j.getFileName().toString()).filter(n -> n.endsWith(".jar")).forEach(there::add);
+    }
+    TreeSet<String> named = new TreeSet<>(List.of("agent-launcher.jar", "hub-launcher.jar"));
+    for (String launcher : List.copyOf(named)) {
+      try (JarFile jar = new JarFile(lib.resolve(launcher).toFile())) {
+        for (String entry : jar.getManifest().getMainAttributes().getValue("Class-Path").split(" ")) {
+          named.add(entry.startsWith("./") ? entry.substring(2) : entry);
+        }
+      }
+    }
+    for (String name : there) {
+      if (!named.contains(name)) {
+        Files.delete(lib.resolve(name));
+      }
+    }
+    named.stream().filter(n -> !there.contains(n)).forEach(n -> wrong.add("lib/" + n + " is missing"));
+  }
+
+  private static void touch(Path folder, FileTime time) throws IOException {
+    if (Files.isDirectory(folder)) {
+      try (Stream<Path> files = Files.walk(folder)) {
+        for (Path file : files.filter(f -> !f.toString().endsWith(".jsa")).toList()) {
+          Files.setLastModifiedTime(file, time);
+        }
+      }
+    }
   }
 
   private static String sha256(Path file) throws IOException {

@@ -1,6 +1,8 @@
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -9,19 +11,22 @@ import java.util.stream.Stream;
 /**
  * Run by the build: links a Java run time of just the modules we need, from the JDK that runs this
  * program. A run time that is there already and came from the same JDK and modules is kept. Usage:
- * {@code JavaRuntime <modules> <image folder>}.
+ * {@code JavaRuntime <modules> <image folder> <time of its files>}.
  */
 class JavaRuntime {
   /** The security providers of the modules that we link. */
   private static final List<String> PROVIDERS =
       List.of("SUN", "SunRsaSign", "SunEC", "SunJSSE", "SunJCE", "SunJGSS");
 
+  private static final String CONTAINER_HOME = "/opt/pipeops-agent";
+
   public static void main(String[] args) throws IOException, InterruptedException {
     Path jdk = Path.of(System.getProperty("java.home"));
     Path image = Path.of(args[1]);
     Path runtime = image.resolve("runtime");
-    String wanted = Runtime.version() + " " + args[0] + " " + PROVIDERS;
-    options(image.resolve("conf/runtime.args"));
+    FileTime time = FileTime.from(Instant.parse(args.length > 2 ? args[2] : "2026-01-01T00:00:00Z"));
+    String wanted = Runtime.version() + " " + args[0] + " " + PROVIDERS + " " + time;
+    options(image.resolve("conf/runtime.args"), time);
     Path mark = image.resolveSibling("runtime.version");
     if (Files.exists(mark) && Files.readString(mark).equals(wanted) && Files.exists(runtime)) {
       System.out.println("The Java run time is there: " + wanted);
@@ -37,6 +42,8 @@ class JavaRuntime {
         "--compress", "zip-0",
         "--output", runtime.toString());
     providers(runtime.resolve("conf/security/java.security"));
+    // Before the dump: an archive remembers the time of what it was made from.
+    touch(runtime, time);
     // One base archive, for the object layout that we use; the others are only in the way.
     try (Stream<Path> files = Files.walk(runtime)) {
       for (Path file : files.filter(f -> f.toString().endsWith(".jsa")).toList()) {
@@ -48,7 +55,16 @@ class JavaRuntime {
       dump.add("-XX:+UseCompactObjectHeaders");
     }
     run(dump.toArray(String[]::new));
+    touch(runtime, time);
     Files.writeString(mark, wanted);
+  }
+
+  private static void touch(Path folder, FileTime time) throws IOException {
+    try (Stream<Path> files = Files.walk(folder)) {
+      for (Path file : files.toList()) {
+        Files.setLastModifiedTime(file, time);
+      }
+    }
   }
 
   /**
@@ -73,7 +89,7 @@ class JavaRuntime {
   }
 
   /** Options that not every JDK from 21 on knows. */
-  private static void options(Path file) throws IOException {
+  private static void options(Path file, FileTime time) throws IOException {
     List<String> options = new ArrayList<>(List.of("# What this run time knows beyond Java 21; written by the build."));
     int feature = Runtime.version().feature();
     if (feature >= 25) {
@@ -84,6 +100,28 @@ class JavaRuntime {
     }
     Files.createDirectories(file.getParent());
     Files.write(file, options);
+    Files.setLastModifiedTime(file, time);
+    containers(file.getParent(), time);
+  }
+
+  /**
+   * What the start script puts together, as one file for each program and profile: for a container image,
+   * where there is no shell and the place is known.
+   */
+  private static void containers(Path conf, FileTime time) throws IOException {
+    for (String program : List.of("agent", "hub")) {
+      for (String profile : List.of("small", "standard")) {
+        List<String> lines = new ArrayList<>();
+        for (String part : List.of("runtime", "java", program + "-" + profile)) {
+          lines.addAll(Files.readAllLines(conf.resolve(part + ".args")));
+        }
+        lines.add("-XX:SharedArchiveFile=" + CONTAINER_HOME + "/lib/" + program + ".jsa");
+        lines.add("-Dagent.home=" + CONTAINER_HOME);
+        Path file = conf.resolve("container-" + program + "-" + profile + ".args");
+        Files.write(file, lines);
+        Files.setLastModifiedTime(file, time);
+      }
+    }
   }
 
   private static void run(String... command) throws IOException, InterruptedException {

@@ -6,7 +6,7 @@ import java.net.URLClassLoader;
 import java.nio.file.Path;
 
 /**
- * The class path of the distribution as {@code java -jar lib/agent-launcher.jar} has it, and
+ * The longest class path of the distribution, as {@code java -jar lib/hub-launcher.jar} has it, and
  * nothing of the test's own but the interfaces that both speak: OSGi and the health checks.
  */
 final class ImageClassLoader extends URLClassLoader {
@@ -15,7 +15,7 @@ final class ImageClassLoader extends URLClassLoader {
   }
 
   static ImageClassLoader of(Path image) throws IOException {
-    return new ImageClassLoader(image.resolve("lib/agent-launcher.jar").toUri().toURL());
+    return new ImageClassLoader(image.resolve("lib/hub-launcher.jar").toUri().toURL());
   }
 
   @Override

@@ -122,13 +122,17 @@ class ManifestIT {
     for (Path jar : jars("bundles")) {
       clauses.addAll(AgentContainer.clauses(manifest(jar).getValue("Export-Package")));
     }
-    try (JarFile launcher = new JarFile(Program.IMAGE.resolve("lib/agent-launcher.jar").toFile());
-        InputStream in =
-            launcher.getInputStream(
-                launcher.getEntry("io/pipeops/agent/launcher/system.properties"))) {
-      Properties system = new Properties();
-      system.load(in);
-      clauses.addAll(AgentContainer.clauses(system.getProperty("packages")));
+    for (String program : List.of("system", "hub")) {
+      String name = program.equals("hub") ? "hub" : "agent";
+      try (JarFile launcher =
+              new JarFile(Program.IMAGE.resolve("lib/" + name + "-launcher.jar").toFile());
+          InputStream in =
+              launcher.getInputStream(
+                  launcher.getEntry("io/pipeops/agent/launcher/" + program + ".properties"))) {
+        Properties packages = new Properties();
+        packages.load(in);
+        clauses.addAll(AgentContainer.clauses(packages.getProperty("packages")));
+      }
     }
     Set<String> versioned = new HashSet<>();
     for (String clause : clauses) {

@@ -21,18 +21,29 @@ final class SystemPackages {
           + "javax.management.remote,javax.management.remote.rmi";
 
   private final Properties generated = new Properties();
+  private final String packages;
 
   SystemPackages() throws IOException {
-    try (InputStream in = SystemPackages.class.getResourceAsStream("system.properties")) {
-      if (in == null) {
-        throw new IOException("The launcher was built without its list of system packages");
+    if (!load(generated, "system.properties")) {
+      throw new IOException("The launcher was built without its list of system packages");
+    }
+    Properties hub = new Properties();
+    String ours = generated.getProperty("packages") + "," + IMPORTED_NEVER_CALLED;
+    packages = load(hub, "hub.properties") ? ours + "," + hub.getProperty("packages") : ours;
+  }
+
+  private static boolean load(Properties into, String resource) throws IOException {
+    try (InputStream in = SystemPackages.class.getResourceAsStream(resource)) {
+      if (in != null) {
+        into.load(in);
       }
-      generated.load(in);
+      return in != null;
     }
   }
 
+  /** Those of the launcher's class path, and those of the hub's where {@code hub-launcher} runs. */
   String packages() {
-    return generated.getProperty("packages") + "," + IMPORTED_NEVER_CALLED;
+    return packages;
   }
 
   String capabilities() {
