@@ -37,6 +37,13 @@ public interface LinkStream {
   /** Ends this side's data after all that was written; the peer's may go on. */
   void shutdownOutput() throws IOException, InterruptedException;
 
+  /**
+   * Has something done once when the stream can no longer be used: it was reset by either side, its
+   * connection is gone, or it was closed. At once, if that is so already. The action runs on any
+   * thread, also the connection's reader, so it must not block. Later calls replace it.
+   */
+  void whenOver(Runnable action);
+
   /** Ends both directions at once, telling the peer; wakes whoever waits. Does not wait. */
   void reset();
 }

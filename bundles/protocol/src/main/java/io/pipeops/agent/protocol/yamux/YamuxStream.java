@@ -30,6 +30,7 @@ public final class YamuxStream implements LinkStream, AutoCloseable {
   private boolean outputEnded;
   private long outputEndedAt;
   private String failure;
+  private Runnable whenOver;
 
   YamuxStream(int id, YamuxSession session, boolean ours, ReceiveWindow window) {
     this.id = id;
@@ -194,6 +195,17 @@ public final class YamuxStream implements LinkStream, AutoCloseable {
     removeIfDone();
   }
 
+  @Override
+  public void whenOver(Runnable action) {
+    synchronized (this) {
+      if (failure == null) {
+        whenOver = action;
+        return;
+      }
+    }
+    action.run();
+  }
+
   /** Ends both directions at once, telling the peer. Does not wait. */
   @Override
   public void reset() {
@@ -228,6 +240,7 @@ public final class YamuxStream implements LinkStream, AutoCloseable {
 
   /** Makes the stream unusable; false if it was already, or is properly done. */
   boolean fail(String reason, boolean evenIfDone) {
+    Runnable hook;
     synchronized (this) {
       if (failure != null || (!evenIfDone && inputEnded && outputEnded)) {
         return false;
@@ -235,8 +248,13 @@ public final class YamuxStream implements LinkStream, AutoCloseable {
       failure = reason;
       window.release();
       notifyAll();
+      hook = whenOver;
+      whenOver = null;
     }
     session.remove(this);
+    if (hook != null) {
+      hook.run();
+    }
     return true;
   }
 

@@ -1,0 +1,106 @@
+package io.pipeops.agent.forward;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
+import javax.net.ssl.SSLParameters;
+import javax.net.ssl.SSLSocket;
+import javax.net.ssl.SSLSocketFactory;
+
+/** A connection to a target. One thread may read while another one writes. */
+interface Wire extends AutoCloseable {
+  /** Reads at least one byte; -1 at the end of data. */
+  int read(ByteBuffer target) throws IOException;
+
+  /** Writes all of it. */
+  void write(ByteBuffer data) throws IOException;
+
+  /** Ends what is written; reading may go on. */
+  void shutdownOutput() throws IOException;
+
+  /** Ends it and wakes whoever reads or writes. */
+  @Override
+  void close();
+
+  /** Plain TCP. */
+  static Wire tcp(SocketChannel channel) {
+    return new Wire() {
+      @Override
+      public int read(ByteBuffer target) throws IOException {
+        return channel.read(target);
+      }
+
+      @Override
+      public void write(ByteBuffer data) throws IOException {
+        while (data.hasRemaining()) {
+          channel.write(data);
+        }
+      }
+
+      @Override
+      public void shutdownOutput() throws IOException {
+        channel.shutdownOutput();
+      }
+
+      @Override
+      public void close() {
+        closeQuietly(channel);
+      }
+    };
+  }
+
+  /**
+   * TLS on a connection; returns when the handshake is done. The certificate must be for the host.
+   */
+  static Wire tls(
+      SocketChannel channel, SSLSocketFactory factory, String host, int port, int millis)
+      throws IOException {
+    SSLSocket socket = (SSLSocket) factory.createSocket(channel.socket(), host, port, true);
+    SSLParameters parameters = socket.getSSLParameters();
+    parameters.setEndpointIdentificationAlgorithm("HTTPS");
+    socket.setSSLParameters(parameters);
+    socket.setSoTimeout(millis);
+    socket.startHandshake();
+    socket.setSoTimeout(0);
+    InputStream in = socket.getInputStream();
+    OutputStream out = socket.getOutputStream();
+    return new Wire() {
+      @Override
+      public int read(ByteBuffer target) throws IOException {
+        int n =
+            in.read(target.array(), target.arrayOffset() + target.position(), target.remaining());
+        if (n > 0) {
+          target.position(target.position() + n);
+        }
+        return n;
+      }
+
+      @Override
+      public void write(ByteBuffer data) throws IOException {
+        out.write(data.array(), data.arrayOffset() + data.position(), data.remaining());
+        data.position(data.limit());
+      }
+
+      @Override
+      public void shutdownOutput() throws IOException {
+        socket.shutdownOutput();
+      }
+
+      @Override
+      public void close() {
+        // Not the TLS socket: its orderly close waits for a writer that may be stuck.
+        closeQuietly(channel);
+      }
+    };
+  }
+
+  private static void closeQuietly(SocketChannel channel) {
+    try {
+      channel.close();
+    } catch (IOException e) {
+      // There is nothing left to do with it.
+    }
+  }
+}
