@@ -29,6 +29,12 @@ public @interface HubConfig {
 
   @AttributeDefinition(
       description =
+          "Folder with admin.token and agent.token, the first tokens, such as a mounted Secret; empty to"
+              + " keep generated ones in state_dir")
+  String tokens_dir() default "";
+
+  @AttributeDefinition(
+      description =
           "Host names and addresses that agents and clients use for the hub, for the generated"
               + " certificate; localhost and this host's name are always in it")
   String[] host_names() default {};

@@ -103,6 +103,7 @@ final class RunningHub implements AutoCloseable {
   private static StoreSettings storeSettings(HubConfig config) {
     return new StoreSettings(
         Path.of(config.state_dir()),
+        path(config.tokens_dir()),
         config.database_url(),
         config.database_user(),
         config.database_password(),

@@ -62,7 +62,7 @@ public final class HubStore implements ClusterDirectory, AutoCloseable {
     try {
       database = Database.open(settings, state);
       store = new HubStore(state, database, settings);
-      FirstTokens.ensure(state, store.tokens);
+      FirstTokens.ensure(state, settings.tokensDir(), store.tokens);
       return store;
     } catch (IOException | RuntimeException e) {
       if (store != null) {

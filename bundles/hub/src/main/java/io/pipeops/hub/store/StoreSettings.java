@@ -2,11 +2,13 @@ package io.pipeops.hub.store;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 
 /**
  * How the hub keeps its state.
  *
  * @param stateDir the folder for the embedded database, keys, certificates and first tokens
+ * @param tokensDir the folder that others put the first tokens into; empty to generate them
  * @param databaseUrl {@code jdbc:postgresql://host:port/name}; empty for the embedded database
  * @param databaseUser the user at PostgreSQL
  * @param databasePassword its password; a secret
@@ -18,6 +20,7 @@ import java.time.Duration;
  */
 public record StoreSettings(
     Path stateDir,
+    Optional<Path> tokensDir,
     String databaseUrl,
     String databaseUser,
     String databasePassword,
@@ -28,13 +31,22 @@ public record StoreSettings(
   /** The embedded database with the defaults. */
   public static StoreSettings embedded(Path stateDir) {
     return new StoreSettings(
-        stateDir, "", "", "", 4, Duration.ofSeconds(5), Duration.ofSeconds(5), "");
+        stateDir,
+        Optional.empty(),
+        "",
+        "",
+        "",
+        4,
+        Duration.ofSeconds(5),
+        Duration.ofSeconds(5),
+        "");
   }
 
   /** The same folder with PostgreSQL. */
   public StoreSettings withDatabase(String url, String user, String password) {
     return new StoreSettings(
         stateDir,
+        tokensDir,
         url,
         user,
         password,

@@ -139,6 +139,11 @@ final class TokenRecords {
     }
   }
 
+  /** Whether this token was ever there, revoked or not. */
+  boolean knows(String text) {
+    return query(TokenText.hash(text)).isPresent();
+  }
+
   /** Whose token this is, if it is one of that kind and valid now. */
   Optional<AccessToken> authenticate(TokenKind kind, String text) {
     if (text == null || !TokenText.plausible(kind, text)) {

@@ -14,6 +14,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.Statement;
 import java.util.List;
+import java.util.Optional;
 import java.util.Properties;
 import org.junit.jupiter.api.Test;
 
@@ -93,10 +94,41 @@ class EmbeddedStoreTest extends HubStoreContract {
   }
 
   @Test
+  void firstTokensAreTakenFromTheirFolder() throws Exception {
+    Path given = Files.createDirectory(home.resolve("given"));
+    String agent = "X".repeat(43);
+    Files.writeString(given.resolve("admin.token"), TokenKind.ADMIN.prefix() + "a".repeat(43));
+    StoreSettings mounted =
+        new StoreSettings(
+            home.resolve("m"),
+            Optional.of(given),
+            "",
+            "",
+            "",
+            2,
+            settings.databaseWait(),
+            settings.heartbeatWrites(),
+            "");
+    IOException missing = assertThrows(IOException.class, () -> HubStore.open(mounted));
+    assertTrue(missing.getMessage().contains("agent.token"), missing.getMessage());
+    Files.writeString(given.resolve("agent.token"), TokenKind.AGENT.prefix() + agent + "\n");
+    try (HubStore first = HubStore.open(mounted)) {
+      assertTrue(first.authenticateAgent(TokenKind.AGENT.prefix() + agent).isPresent());
+      assertFalse(Files.exists(home.resolve("m/agent.token")));
+    }
+    Files.writeString(given.resolve("agent.token"), TokenKind.AGENT.prefix() + "Y".repeat(43));
+    try (HubStore rotated = HubStore.open(mounted)) {
+      assertFalse(rotated.authenticateAgent(TokenKind.AGENT.prefix() + agent).isPresent());
+      assertTrue(rotated.authenticateAgent(TokenKind.AGENT.prefix() + "Y".repeat(43)).isPresent());
+    }
+  }
+
+  @Test
   void badKeyIsRefusedWithoutShowingIt() {
     StoreSettings bad =
         new StoreSettings(
             home.resolve("k"),
+            Optional.empty(),
             "",
             "",
             "",

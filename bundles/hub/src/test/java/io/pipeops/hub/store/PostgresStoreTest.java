@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -41,6 +42,7 @@ class PostgresStoreTest extends HubStoreContract {
     StoreSettings embedded = StoreSettings.embedded(home);
     return new StoreSettings(
         home,
+        Optional.empty(),
         server.database("hub" + DATABASES.incrementAndGet()),
         "hub",
         "not-needed",
@@ -58,6 +60,7 @@ class PostgresStoreTest extends HubStoreContract {
     settings =
         new StoreSettings(
             home,
+            Optional.empty(),
             settings.databaseUrl(),
             "hub",
             "not-needed",

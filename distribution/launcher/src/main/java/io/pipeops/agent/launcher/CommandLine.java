@@ -92,6 +92,26 @@ final class CommandLine {
             .type(boolean.class)
             .description("Print the answer as it is")
             .build());
+    CommandSpec check =
+        command(
+            root,
+            "check",
+            "Ask a running agent whether it is connected and registered; with --hub, also go once through the hub to its cluster.",
+            false);
+    check.addOption(
+        text(
+            "--address", "URL", "Local HTTP address of the agent; default: http://127.0.0.1:8080"));
+    check.addOption(
+        OptionSpec.builder("--wait")
+            .paramLabel("SECONDS")
+            .type(Integer.class)
+            .description("How long to wait for it; default: not at all")
+            .build());
+    check.addOption(text("--hub", "URL", "Address of the hub"));
+    check.addOption(
+        text("--hub-token-file", "FILE", "File with an administrator's token of the hub"));
+    check.addOption(text("--hub-ca-file", "FILE", "PEM file with the hub's CA"));
+    check.addOption(text("--cluster-name", "NAME", "Name of the agent's cluster at the hub"));
     command(root, "version", "Print version, commit and Java run time.", false);
     picocli.CommandLine line = new picocli.CommandLine(root);
     line.setUsageHelpAutoWidth(true);

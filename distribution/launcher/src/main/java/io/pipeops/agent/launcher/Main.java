@@ -37,6 +37,7 @@ public final class Main {
       return switch (command.commandSpec().name()) {
         case "version" -> print(build.toString());
         case "features" -> new FeaturesCommand(System.out, System.err).run(command);
+        case "check" -> new CheckCommand(System.out, System.err).run(command);
         default -> start(command, build, env);
       };
     } catch (ParameterException e) {

@@ -1,0 +1,150 @@
+{{- define "agent.fullname" -}}
+{{- if .Values.fullnameOverride }}{{ .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
+{{- else }}{{ $name := default .Chart.Name .Values.nameOverride }}
+{{- if contains $name .Release.Name }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- else }}{{ printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" }}{{ end }}{{ end }}
+{{- end }}
+
+{{- define "agent.selector" -}}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: agent
+{{- end }}
+
+{{- define "agent.labels" -}}
+{{ include "agent.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/part-of: pipeops
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- with .Values.labels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "agent.meta" -}}
+namespace: {{ .Release.Namespace }}
+labels:
+  {{- include "agent.labels" . | nindent 2 }}
+{{- with .Values.annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "agent.account" -}}
+{{- if .Values.serviceAccount.create }}{{ default (include "agent.fullname" .) .Values.serviceAccount.name }}
+{{- else }}{{ default "default" .Values.serviceAccount.name }}{{ end }}
+{{- end }}
+
+{{- define "agent.image" -}}
+{{- $image := .Values.image -}}
+{{- $registry := default $image.registry .Values.global.imageRegistry -}}
+{{- if $registry }}{{ $registry }}/{{ end }}{{ $image.repository }}
+{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ default .Chart.AppVersion $image.tag }}{{ end }}
+{{- end }}
+
+{{/* The hub's chart names its objects like this. */}}
+{{- define "agent.hub" -}}
+{{- $release := .Values.controlPlane.hubRelease -}}
+{{- if contains "pipeops-hub" $release }}{{ $release }}{{ else }}{{ $release }}-pipeops-hub{{ end }}
+{{- end }}
+
+{{- define "agent.url" -}}
+{{- if .Values.controlPlane.url }}{{ .Values.controlPlane.url }}
+{{- else if .Values.controlPlane.hubRelease }}https://{{ include "agent.hub" . }}.{{ .Release.Namespace }}.svc:8443
+{{- else }}{{ dig "pipeops" "apiUrl" "" .Values.agent }}{{ end }}
+{{- end }}
+
+{{- define "agent.clusterName" -}}
+{{- default (dig "cluster" "name" "" .Values.agent) .Values.controlPlane.clusterName }}
+{{- end }}
+
+{{- define "agent.token" -}}
+{{- default (dig "pipeops" "token" "" .Values.agent) .Values.controlPlane.token }}
+{{- end }}
+
+{{- define "agent.tokenSecret" -}}
+{{- $plane := .Values.controlPlane -}}
+{{- if $plane.existingSecret.name }}{{ $plane.existingSecret.name }}
+{{- else if include "agent.token" . }}{{ include "agent.fullname" . }}-token
+{{- else if $plane.hubRelease }}{{ include "agent.hub" . }}-agent-token
+{{- end }}
+{{- end }}
+
+{{- define "agent.tokenKey" -}}
+{{- if .Values.controlPlane.existingSecret.name }}{{ .Values.controlPlane.existingSecret.key }}{{ else }}token{{ end }}
+{{- end }}
+
+{{/* Says what is missing in words, before anything is rendered from it. */}}
+{{- define "agent.check" -}}
+{{- if not (include "agent.url" .) }}{{ fail "controlPlane.url is empty: set it to the address of the control plane, or controlPlane.hubRelease to a release of the chart pipeops-hub in this namespace" }}{{ end }}
+{{- if not (include "agent.clusterName" .) }}{{ fail "controlPlane.clusterName is empty: set the name under which this cluster registers" }}{{ end }}
+{{- if not (include "agent.tokenSecret" .) }}{{ fail "no token: set controlPlane.existingSecret.name to a Secret that holds it (recommended), or controlPlane.token" }}{{ end }}
+{{- if and .Values.controlPlane.ca.existingSecret .Values.controlPlane.ca.existingConfigMap }}{{ fail "controlPlane.ca: set existingSecret or existingConfigMap, not both" }}{{ end }}
+{{- if hasKey (default dict .Values.settings.link) "token" }}{{ fail "settings.link.token would put the token into a ConfigMap: use controlPlane.existingSecret or controlPlane.token" }}{{ end }}
+{{- if hasKey (default dict .Values.settings.kubernetes) "service_token" }}{{ fail "settings.kubernetes.service_token would put a token into a ConfigMap: give it as the environment variable AGENT_KUBERNETES_SERVICE_TOKEN by extraEnv from a Secret" }}{{ end }}
+{{- end }}
+
+{{- define "agent.caMounted" -}}
+{{- $plane := .Values.controlPlane -}}
+{{- if or $plane.ca.existingSecret $plane.ca.existingConfigMap (and $plane.hubRelease (not $plane.ca.pem)) }}true{{ end }}
+{{- end }}
+
+{{/* The settings file. What the chart knows comes first, then `settings` over it. */}}
+{{- define "agent.settings" -}}
+{{- $link := dict "url" (include "agent.url" .) "cluster_name" (include "agent.clusterName" .) "token_file" "/etc/pipeops-token/token" -}}
+{{- with dig "id" "" .Values.agent }}{{ $_ := set $link "agent_id" . }}{{ end }}
+{{- if .Values.controlPlane.ca.pem }}{{ $_ := set $link "tls_ca_file" "/etc/pipeops/ca.crt" }}
+{{- else if include "agent.caMounted" . }}{{ $_ := set $link "tls_ca_file" (printf "/etc/pipeops-ca/%s" .Values.controlPlane.ca.key) }}{{ end }}
+{{- if .Values.controlPlane.clientCertificateSecret }}
+{{- $_ := set $link "tls_cert_file" "/etc/pipeops-client/tls.crt" }}{{ $_ := set $link "tls_key_file" "/etc/pipeops-client/tls.key" }}
+{{- end }}
+{{- $kubernetes := dict "state_configmap_name" .Values.state.configMapName "state_secret_name" .Values.state.secretName -}}
+{{- $all := dict "link" $link "kubernetes" $kubernetes "features" .Values.features -}}
+{{- mergeOverwrite $all (deepCopy .Values.settings) | toYaml }}
+{{- end }}
+
+{{/* What of it only counts at the next start. */}}
+{{- define "agent.restartSettings" -}}
+{{- $all := include "agent.settings" . | fromYaml -}}
+{{- pick $all "http" "kubernetes" "provision" | toJson }}
+{{- end }}
+
+{{- define "agent.port" -}}
+{{- dig "http" "port" 8080 .Values.settings | int }}
+{{- end }}
+
+{{/* A memory quantity in MiB. */}}
+{{- define "agent.mebi" -}}
+{{- $q := . | toString -}}
+{{- $n := regexFind "^[0-9.]+" $q | float64 -}}
+{{- $unit := regexReplaceAll "^[0-9.]+" $q "" -}}
+{{- if eq $unit "Gi" }}{{ mulf $n 1024 | int }}
+{{- else if eq $unit "Mi" }}{{ $n | int }}
+{{- else if eq $unit "Ki" }}{{ divf $n 1024 | int }}
+{{- else if eq $unit "G" }}{{ divf (mulf $n 1000000000) 1048576 | int }}
+{{- else if eq $unit "M" }}{{ divf (mulf $n 1000000) 1048576 | int }}
+{{- else if eq $unit "k" }}{{ divf (mulf $n 1000) 1048576 | int }}
+{{- else if eq $unit "" }}{{ divf $n 1048576 | int }}
+{{- else }}{{ fail (printf "resources.limits.memory: %s is not understood; use Mi or Gi" $q) }}{{ end }}
+{{- end }}
+
+{{/* The image has no shell, so the choice that the start script makes is made here. */}}
+{{- define "agent.profile" -}}
+{{- if ne .Values.java.profile "auto" }}{{ .Values.java.profile }}
+{{- else }}
+{{- $limit := dig "limits" "memory" "" .Values.resources -}}
+{{- if and $limit (le (include "agent.mebi" $limit | int) 192) }}small{{ else }}standard{{ end }}
+{{- end }}
+{{- end }}
+
+{{- define "agent.command" -}}
+- /opt/pipeops-agent/runtime/bin/java
+- "@/opt/pipeops-agent/conf/container-agent-{{ include "agent.profile" . }}.args"
+{{- range .Values.java.options }}
+- {{ . | quote }}
+{{- end }}
+- -jar
+- /opt/pipeops-agent/lib/agent-launcher.jar
+{{- end }}
