@@ -36,7 +36,12 @@ final class Load implements AutoCloseable {
    * answer.
    */
   static Load start(Spine spine, int perSecond) throws Exception {
-    Load load = new Load(spine.client(), spine.api("/api/v1/namespaces/demo").build());
+    return start(spine, perSecond, "demo");
+  }
+
+  /** Asks for a namespace of this name. */
+  static Load start(Spine spine, int perSecond, String namespace) throws Exception {
+    Load load = new Load(spine.client(), spine.api("/api/v1/namespaces/" + namespace).build());
     long period = TimeUnit.SECONDS.toMicros(1) * CLIENTS / perSecond;
     for (int i = 0; i < CLIENTS; i++) {
       load.clients.scheduleAtFixedRate(

@@ -58,6 +58,7 @@ final class AgentConnection implements FrameHandler {
   private final AtomicBoolean closed = new AtomicBoolean();
   private volatile CoreSession socket;
   private volatile AgentSession session;
+  private volatile LeaderTerm term = LeaderTerm.NONE;
   private volatile long lastReceived = System.nanoTime();
   private volatile boolean paused;
   private volatile boolean probed;
@@ -118,6 +119,15 @@ final class AgentConnection implements FrameHandler {
 
   boolean over() {
     return closed.get();
+  }
+
+  /** By which election its agent leads, as it said last. */
+  LeaderTerm term() {
+    return term;
+  }
+
+  void led(LeaderTerm by) {
+    term = by;
   }
 
   /** The session that it serves, or null while it has none. */

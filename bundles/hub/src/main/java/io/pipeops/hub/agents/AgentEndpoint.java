@@ -1,5 +1,6 @@
 package io.pipeops.hub.agents;
 
+import io.pipeops.agent.protocol.HandedOver;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -107,6 +108,10 @@ public final class AgentEndpoint extends Handler.Abstract.NonBlocking {
     AgentConnection connection =
         new AgentConnection(
             sessions, who.get(), gateway, gateway ? "" : gatewayUrl(request), remote(request));
+    connection.led(
+        LeaderTerm.of(
+            request.getHeaders().get(HandedOver.LEASE_HEADER),
+            request.getHeaders().get(HandedOver.TERM_HEADER)));
     if (gateway && !claimed(request, response, callback, who.get(), connection)) {
       connection.drop("the agent was refused");
       return;
@@ -133,7 +138,7 @@ public final class AgentEndpoint extends Handler.Abstract.NonBlocking {
       refuse(request, response, callback, 403, "cluster not found for this agent token");
       return false;
     }
-    if (sessions.claim(connection, cluster.get(), "").isEmpty()) {
+    if (sessions.claim(connection, cluster.get(), "", connection.term()).isEmpty()) {
       refuse(request, response, callback, 409, RegistrationDesk.alreadyConnected(cluster.get()));
       return false;
     }

@@ -33,6 +33,7 @@ public final class AgentMetrics {
   final Metrics.Counter refused;
   final Metrics.Counter heartbeats;
   final Metrics.Counter malformed;
+  final Metrics.Counter handOvers;
 
   /**
    * @param service where to register, or null if there is no such service
@@ -49,6 +50,7 @@ public final class AgentMetrics {
     registrations = counter("registrations_total", "Registrations accepted");
     refused = counter("agent_refusals_total", "Agents refused for their token or their cluster");
     heartbeats = counter("heartbeats_total", "Heartbeats received");
+    handOvers = counter("hand_overs_total", "Clusters handed over from one leader to the next");
     malformed = counter("malformed_messages_total", "Messages of agents that were not understood");
   }
 

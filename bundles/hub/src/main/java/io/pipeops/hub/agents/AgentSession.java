@@ -4,6 +4,7 @@ import io.pipeops.agent.api.link.JsonText;
 import io.pipeops.agent.api.link.Message;
 import io.pipeops.agent.protocol.BinaryResponse;
 import io.pipeops.agent.protocol.Envelopes;
+import io.pipeops.agent.protocol.HandedOver;
 import io.pipeops.agent.protocol.Headers;
 import io.pipeops.agent.protocol.ProtocolException;
 import io.pipeops.agent.protocol.ProxyCancel;
@@ -59,6 +60,13 @@ public final class AgentSession {
   private volatile Instant lastHeartbeat;
   private volatile String agentId;
   private volatile String agentVersion = "";
+  private volatile LeaderTerm term = LeaderTerm.NONE;
+
+  /** Held while a request is queued, so that none follows the word that another one serves. */
+  private final Object turn = new Object();
+
+  private volatile AgentSession successor;
+  private volatile Runnable whenIdle;
 
   AgentSession(
       AgentConnection connection,
@@ -90,12 +98,20 @@ public final class AgentSession {
    */
   public AgentStream open(AgentRequest request)
       throws AgentGoneException, TooManyRequestsException, InterruptedException {
-    return open(
-        new AgentStream(this, newId(), false, limits, totalQueued),
-        builder(request)
-            .body(request.streamed() ? null : request.body())
-            .useStreaming(request.streamed())
-            .supportsResponseStreaming(true));
+    AgentSession at = this;
+    while (true) {
+      AgentStream stream =
+          at.open(
+              new AgentStream(at, newId(), false, limits, totalQueued),
+              builder(request)
+                  .body(request.streamed() ? null : request.body())
+                  .useStreaming(request.streamed())
+                  .supportsResponseStreaming(true));
+      if (stream != null) {
+        return stream;
+      }
+      at = at.successor;
+    }
   }
 
   /**
@@ -109,12 +125,20 @@ public final class AgentSession {
    */
   public AgentStream openSocket(AgentRequest request, List<String> protocols)
       throws AgentGoneException, TooManyRequestsException, InterruptedException {
-    return open(
-        new AgentStream(this, newId(), true, limits, totalQueued),
-        builder(request)
-            .isWebSocket(true)
-            .protocol(String.join(", ", protocols))
-            .supportsResponseStreaming(true));
+    AgentSession at = this;
+    while (true) {
+      AgentStream stream =
+          at.open(
+              new AgentStream(at, newId(), true, limits, totalQueued),
+              builder(request)
+                  .isWebSocket(true)
+                  .protocol(String.join(", ", protocols))
+                  .supportsResponseStreaming(true));
+      if (stream != null) {
+        return stream;
+      }
+      at = at.successor;
+    }
   }
 
   private static ProxyRequestBuilder builder(AgentRequest request) {
@@ -124,29 +148,62 @@ public final class AgentSession {
         .timeout(AGENT_LIMIT);
   }
 
+  /**
+   * A newer leader serves the cluster: it gets every request from now on, and the agent is told.
+   *
+   * @param idle what to do when the last stream has ended
+   */
+  void relieve(AgentSession newer, Runnable idle) {
+    synchronized (turn) {
+      successor = newer;
+      whenIdle = idle;
+      connection
+          .writer()
+          .control(Envelopes.write("", new HandedOver("a newer leader serves the cluster")));
+    }
+    if (streams.isEmpty()) {
+      idle.run();
+    }
+  }
+
+  /** Its time is over. */
+  void relieved() {
+    if (!connection.over()) {
+      connection.close(1000, "a newer leader serves the cluster");
+    }
+  }
+
+  LeaderTerm term() {
+    return term;
+  }
+
+  void leads(LeaderTerm by) {
+    term = by;
+  }
+
+  /** Null if another session serves the cluster since. */
   private AgentStream open(AgentStream stream, ProxyRequestBuilder request)
       throws AgentGoneException, TooManyRequestsException, InterruptedException {
     if (streams.size() >= limits.requests()) {
       throw new TooManyRequestsException(
           "the cluster has " + limits.requests() + " requests in flight already");
     }
-    streams.put(stream.id(), stream);
-    String gone = lost;
-    if (gone != null) {
-      streams.remove(stream.id());
-      throw new AgentGoneException(gone);
-    }
-    boolean sent = false;
-    try {
-      connection.writer().request(Envelopes.write(stream.id(), request.build()));
-      metrics.requests.increment();
-      sent = true;
-      return stream;
-    } finally {
+    ByteBuffer message = Envelopes.write(stream.id(), request.build());
+    connection.writer().awaitRoom();
+    synchronized (turn) {
+      if (successor != null) {
+        return null;
+      }
+      streams.put(stream.id(), stream);
+      boolean sent = lost == null && connection.writer().control(message);
       if (!sent) {
         streams.remove(stream.id());
+        String gone = lost;
+        throw new AgentGoneException(gone == null ? "the agent's connection is gone" : gone);
       }
     }
+    metrics.requests.increment();
+    return stream;
   }
 
   private static String newId() {
@@ -222,6 +279,10 @@ public final class AgentSession {
               Envelopes.write(
                   stream.id(),
                   stream.switched() ? WebSocketClose.kubernetes(stream.id()) : new ProxyCancel()));
+    }
+    Runnable idle = whenIdle;
+    if (idle != null && streams.isEmpty()) {
+      idle.run();
     }
   }
 

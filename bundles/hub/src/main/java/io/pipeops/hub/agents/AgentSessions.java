@@ -4,8 +4,11 @@ import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
 import org.eclipse.jetty.util.thread.Scheduler;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -17,7 +20,14 @@ public final class AgentSessions implements AutoCloseable {
   /** How long the agent that serves a cluster has to answer when another one wants its place. */
   private static final Duration PROBE = Duration.ofSeconds(2);
 
+  /** How long the streams of an agent may last after a newer leader has taken its place. */
+  private static final Duration LAST_STREAMS = Duration.ofMinutes(10);
+
   private final ConcurrentHashMap<String, AgentSession> sessions = new ConcurrentHashMap<>();
+
+  /** Those whose cluster another one serves now, and whose last streams end. */
+  private final Set<AgentSession> leaving = ConcurrentHashMap.newKeySet();
+
   private final AtomicLong queued = new AtomicLong();
   private final AgentLimits limits;
   private final AgentMetrics metrics;
@@ -49,9 +59,13 @@ public final class AgentSessions implements AutoCloseable {
     this.scheduler = scheduler;
     this.desk = new RegistrationDesk(directory, this, metrics);
     metrics.connected(sessions::size);
-    metrics.streams(() -> sessions.values().stream().mapToInt(AgentSession::openStreams).sum());
-    metrics.sockets(() -> sessions.values().stream().mapToInt(AgentSession::openSockets).sum());
+    metrics.streams(() -> all().mapToInt(AgentSession::openStreams).sum());
+    metrics.sockets(() -> all().mapToInt(AgentSession::openSockets).sum());
     metrics.queued(queued::get);
+  }
+
+  private Stream<AgentSession> all() {
+    return Stream.concat(sessions.values().stream(), leaving.stream());
   }
 
   /** The session of a cluster's agent, if one is connected. */
@@ -74,12 +88,10 @@ public final class AgentSessions implements AutoCloseable {
    * @return whether there was one
    */
   public boolean disconnect(String clusterId, String reason) {
-    AgentSession session = sessions.get(clusterId);
-    if (session == null) {
-      return false;
-    }
-    session.connection().close(1008, reason);
-    return true;
+    List<AgentSession> found =
+        all().filter(session -> session.cluster().id().equals(clusterId)).toList();
+    found.forEach(session -> session.connection().close(1008, reason));
+    return !found.isEmpty();
   }
 
   /**
@@ -89,7 +101,7 @@ public final class AgentSessions implements AutoCloseable {
    */
   public int disconnectCredential(String credentialId, String reason) {
     int count = 0;
-    for (AgentSession session : sessions.values()) {
+    for (AgentSession session : all().toList()) {
       if (session.connection().credential().id().equals(credentialId)) {
         session.connection().close(1008, reason);
         count++;
@@ -101,7 +113,7 @@ public final class AgentSessions implements AutoCloseable {
   /** Closes all connections (1001). */
   @Override
   public void close() {
-    for (AgentSession session : List.copyOf(sessions.values())) {
+    for (AgentSession session : all().toList()) {
       session.connection().close(1001, "the hub is stopping");
     }
   }
@@ -125,21 +137,27 @@ public final class AgentSessions implements AutoCloseable {
   /**
    * Makes a connection the one that serves a cluster. If another one does, it is asked for a sign
    * of life first, and replaced if it gives none: that is how an agent comes back whose old
-   * connection broke silently. Blocks for as long as that takes.
+   * connection broke silently. A newer leader among the agent's replicas takes the place at once,
+   * and the older one's streams may end. Blocks for as long as that takes.
    *
    * @param agentId who asks; empty if not known. An agent of another name never replaces one.
+   * @param term by which election it leads
    * @return the session, or empty if another agent serves the cluster
    */
   Optional<AgentSession> claim(
-      AgentConnection connection, RegisteredCluster cluster, String agentId)
+      AgentConnection connection, RegisteredCluster cluster, String agentId, LeaderTerm term)
       throws InterruptedException {
     AgentSession fresh = new AgentSession(connection, cluster, limits, metrics, queued);
+    LeaderTerm leads = term.term() > 0 ? term : connection.term();
+    connection.led(leads);
+    fresh.leads(leads);
     while (true) {
-      AgentSession holder = enter(connection, fresh);
+      AgentSession holder = enter(connection, fresh, agentId);
       if (holder == fresh || holder.connection() == connection) {
+        holder.leads(leads);
         return Optional.of(holder);
       }
-      if (holds(holder, agentId)) {
+      if (holds(holder, agentId, leads)) {
         return Optional.empty();
       }
     }
@@ -148,18 +166,32 @@ public final class AgentSessions implements AutoCloseable {
   /**
    * Whether another agent than this connection's serves the cluster; blocks like {@link #claim}.
    */
-  boolean heldByOther(AgentConnection connection, String clusterId, String agentId)
+  boolean heldByOther(AgentConnection connection, String clusterId, String agentId, LeaderTerm term)
       throws InterruptedException {
     AgentSession holder = sessions.get(clusterId);
-    return holder != null && holder.connection() != connection && holds(holder, agentId);
+    return holder != null
+        && holder.connection() != connection
+        && holds(holder, agentId, term.term() > 0 ? term : connection.term());
   }
 
-  private boolean holds(AgentSession holder, String agentId) throws InterruptedException {
+  /** Whether an agent of this name and term comes in a holder's place as its newer leader. */
+  private static boolean follows(AgentSession holder, String agentId, LeaderTerm term) {
+    return !stranger(holder, agentId) && term.follows(holder.term());
+  }
+
+  private static boolean stranger(AgentSession holder, String agentId) {
+    String holderId = holder.info().agentId();
+    return !agentId.isEmpty() && !holderId.isEmpty() && !agentId.equals(holderId);
+  }
+
+  private boolean holds(AgentSession holder, String agentId, LeaderTerm term)
+      throws InterruptedException {
     AgentConnection connection = holder.connection();
     if (!connection.over()) {
-      String holderId = holder.info().agentId();
-      boolean stranger = !agentId.isEmpty() && !holderId.isEmpty() && !agentId.equals(holderId);
-      if (stranger || connection.answers(PROBE)) {
+      if (follows(holder, agentId, term)) {
+        return false;
+      }
+      if (stranger(holder, agentId) || connection.answers(PROBE)) {
         return true;
       }
       log.info("Agent replaced, it does not answer any more: {}", connection.describe());
@@ -170,9 +202,16 @@ public final class AgentSessions implements AutoCloseable {
   }
 
   /** Puts the session in if there is none; answers the one that is there then. */
-  private synchronized AgentSession enter(AgentConnection connection, AgentSession fresh) {
+  private synchronized AgentSession enter(
+      AgentConnection connection, AgentSession fresh, String agentId) {
     AgentSession holder = sessions.get(fresh.cluster().id());
-    if (holder != null && !holder.connection().over()) {
+    boolean present = holder != null && !holder.connection().over();
+    boolean handedOver =
+        present
+            && holder.connection() != connection
+            && !connection.over()
+            && follows(holder, agentId, fresh.term());
+    if (present && !handedOver) {
       return holder;
     }
     AgentSession former = connection.session();
@@ -186,7 +225,9 @@ public final class AgentSessions implements AutoCloseable {
     // The connection must know its session before anyone can find it and send a request.
     connection.serve(fresh);
     AgentSession replaced = sessions.put(fresh.cluster().id(), fresh);
-    if (replaced != null) {
+    if (handedOver) {
+      relieve(holder, fresh);
+    } else if (replaced != null) {
       watch.disconnected(replaced.cluster(), replaced.reason());
     }
     watch.connected(fresh.cluster(), fresh.info());
@@ -197,7 +238,24 @@ public final class AgentSessions implements AutoCloseable {
     return fresh;
   }
 
+  /** From now on the successor gets every request; what is open at the old one may end. */
+  private void relieve(AgentSession old, AgentSession successor) {
+    leaving.add(old);
+    metrics.handOvers.increment();
+    log.info(
+        "Cluster handed over to a newer leader: {} streams={}",
+        old.connection().describe(),
+        old.openStreams());
+    // A moment later, so that the word reaches the agent before the end does.
+    old.relieve(successor, () -> scheduler.schedule(old::relieved, 1, TimeUnit.SECONDS));
+    scheduler.schedule(old::relieved, LAST_STREAMS.toSeconds(), TimeUnit.SECONDS);
+    if (old.connection().over()) {
+      ended(old);
+    }
+  }
+
   void ended(AgentSession session) {
+    leaving.remove(session);
     if (sessions.remove(session.cluster().id(), session)) {
       watch.disconnected(session.cluster(), session.reason());
     }

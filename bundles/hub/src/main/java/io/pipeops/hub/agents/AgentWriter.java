@@ -108,15 +108,10 @@ final class AgentWriter {
     return true;
   }
 
-  /** Queues the message that opens a request; waits while many others are queued. */
-  void request(ByteBuffer message) throws AgentGoneException, InterruptedException {
-    synchronized (this) {
-      while (!closed && controlBytes > CONTROL_SHARE) {
-        wait();
-      }
-    }
-    if (!control(message)) {
-      throw new AgentGoneException("the agent's connection is gone");
+  /** Waits while many messages that open requests are queued. */
+  synchronized void awaitRoom() throws InterruptedException {
+    while (!closed && controlBytes > CONTROL_SHARE) {
+      wait();
     }
   }
 

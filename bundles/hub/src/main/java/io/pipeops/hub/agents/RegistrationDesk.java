@@ -3,6 +3,7 @@ package io.pipeops.hub.agents;
 import io.pipeops.agent.api.link.Message;
 import io.pipeops.agent.protocol.Envelopes;
 import io.pipeops.agent.protocol.ErrorMessage;
+import io.pipeops.agent.protocol.HandedOver;
 import io.pipeops.agent.protocol.Heartbeat;
 import io.pipeops.agent.protocol.HeartbeatAck;
 import io.pipeops.agent.protocol.Payload;
@@ -52,12 +53,14 @@ final class RegistrationDesk {
       return;
     }
     try {
-      Registration what = read(message);
-      if (!what.clusterId().isEmpty() && refused(connection, message, what)) {
+      Register register = parse(message);
+      Registration what = read(register);
+      LeaderTerm term = LeaderTerm.of(register.metadata());
+      if (!what.clusterId().isEmpty() && refused(connection, message, what, term)) {
         return;
       }
       RegisteredCluster cluster = directory.register(connection.credential(), what);
-      accept(connection, message, what, cluster);
+      accept(connection, message, what, cluster, term);
     } catch (ProtocolException e) {
       metrics.malformed.increment();
       error(connection, message, e.getMessage());
@@ -79,18 +82,23 @@ final class RegistrationDesk {
   /**
    * A cluster that is being served keeps what it registered: whoever asks second is told off first.
    */
-  private boolean refused(AgentConnection connection, Message message, Registration what)
+  private boolean refused(
+      AgentConnection connection, Message message, Registration what, LeaderTerm term)
       throws InterruptedException {
     Optional<RegisteredCluster> known = directory.find(what.clusterId());
     return known.isPresent()
         && owns(connection.credential(), known.get())
-        && taken(connection, message, what, known.get());
+        && taken(connection, message, what, known.get(), term);
   }
 
   private boolean taken(
-      AgentConnection connection, Message message, Registration what, RegisteredCluster cluster)
+      AgentConnection connection,
+      Message message,
+      Registration what,
+      RegisteredCluster cluster,
+      LeaderTerm term)
       throws InterruptedException {
-    if (!sessions.heldByOther(connection, cluster.id(), what.agentId())) {
+    if (!sessions.heldByOther(connection, cluster.id(), what.agentId(), term)) {
       return false;
     }
     alreadyConnected(connection, message, cluster);
@@ -98,17 +106,21 @@ final class RegistrationDesk {
   }
 
   private void accept(
-      AgentConnection connection, Message message, Registration what, RegisteredCluster cluster)
+      AgentConnection connection,
+      Message message,
+      Registration what,
+      RegisteredCluster cluster,
+      LeaderTerm term)
       throws InterruptedException {
     String gatewayUrl = connection.gateway() ? "" : connection.gatewayUrl();
     if (gatewayUrl.isEmpty()) {
-      Optional<AgentSession> session = sessions.claim(connection, cluster, what.agentId());
+      Optional<AgentSession> session = sessions.claim(connection, cluster, what.agentId(), term);
       if (session.isEmpty()) {
         alreadyConnected(connection, message, cluster);
         return;
       }
       session.get().introduced(what.agentId(), what.version());
-    } else if (taken(connection, message, what, cluster)) {
+    } else if (taken(connection, message, what, cluster, term)) {
       return;
     }
     metrics.registrations.increment();
@@ -132,14 +144,17 @@ final class RegistrationDesk {
             0,
             "",
             gatewayUrl,
-            Map.of()));
+            Map.of(HandedOver.OFFER, true)));
   }
 
-  private static Registration read(Message message) throws ProtocolException {
+  private static Register parse(Message message) throws ProtocolException {
     if (message.payload().length() > MAX_PAYLOAD) {
       throw new ProtocolException("register: too long");
     }
-    Register register = Register.parse(message.payload());
+    return Register.parse(message.payload());
+  }
+
+  private static Registration read(Register register) throws ProtocolException {
     if (register.name().isBlank() || register.agentId().isBlank()) {
       throw new ProtocolException("register: name and agent_id are required");
     }
@@ -223,7 +238,8 @@ final class RegistrationDesk {
       error(connection, message, NOT_FOUND);
       return null;
     }
-    Optional<AgentSession> claimed = sessions.claim(connection, cluster.get(), beat.agentId());
+    Optional<AgentSession> claimed =
+        sessions.claim(connection, cluster.get(), beat.agentId(), LeaderTerm.NONE);
     if (claimed.isEmpty()) {
       alreadyConnected(connection, message, cluster.get());
       return null;

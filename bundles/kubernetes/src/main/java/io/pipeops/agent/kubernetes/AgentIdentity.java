@@ -46,7 +46,7 @@ final class AgentIdentity {
     }
   }
 
-  private static String hostName() {
+  static String hostName() {
     String name = read("/proc/sys/kernel/hostname");
     if (!name.isEmpty()) {
       return name;

@@ -16,6 +16,7 @@ import org.eclipse.jetty.client.CompletableResponseListener;
 import org.eclipse.jetty.client.ContentResponse;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.client.Request;
+import org.eclipse.jetty.client.Response;
 import org.eclipse.jetty.client.transport.HttpClientTransportOverHTTP;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpHeader;
@@ -122,17 +123,7 @@ final class ApiClient implements ApiCalls, AutoCloseable {
       Optional<String> token,
       long limitNanos)
       throws IOException, InterruptedException {
-    Request request =
-        started()
-            .newRequest(URI.create(server.base() + path))
-            .method(method)
-            .followRedirects(false)
-            .timeout(limitNanos, TimeUnit.NANOSECONDS)
-            .headers(
-                headers -> {
-                  headers.put(HttpHeader.ACCEPT, accept);
-                  token.ifPresent(t -> headers.put(HttpHeader.AUTHORIZATION, "Bearer " + t));
-                });
+    Request request = request(method, path, accept, token, limitNanos);
     if (body != null) {
       request.body(new BytesRequestContent("application/json", body));
     }
@@ -157,6 +148,31 @@ final class ApiClient implements ApiCalls, AutoCloseable {
       throw new IOException(
           "cannot reach " + server.base() + ": " + reason(e.getCause()), e.getCause());
     }
+  }
+
+  private Request request(
+      String method, String path, String accept, Optional<String> token, long limitNanos)
+      throws IOException {
+    return started()
+        .newRequest(URI.create(server.base() + path))
+        .method(method)
+        .followRedirects(false)
+        .timeout(limitNanos, TimeUnit.NANOSECONDS)
+        .headers(
+            headers -> {
+              headers.put(HttpHeader.ACCEPT, accept);
+              token.ifPresent(t -> headers.put(HttpHeader.AUTHORIZATION, "Bearer " + t));
+            });
+  }
+
+  /** Begins a call whose answer is taken piece by piece. Returns at once. */
+  Request stream(String path, Duration limit, Response.Listener listener) throws IOException {
+    Request request =
+        request("GET", path, "application/json", server.token(), limit.toNanos())
+            .idleTimeout(limit.toMillis(), TimeUnit.MILLISECONDS);
+    answered.increment();
+    request.send(listener);
+    return request;
   }
 
   private static String reason(Throwable cause) {

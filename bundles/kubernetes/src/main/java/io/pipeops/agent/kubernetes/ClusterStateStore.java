@@ -138,6 +138,41 @@ public final class ClusterStateStore implements StateStore {
     return changed;
   }
 
+  /**
+   * Reads the state anew, because another replica may have written it since. What cannot be read
+   * stays as it is known. Blocks for one call's limit.
+   */
+  void readAgain() {
+    try {
+      if (!talking.tryLock(LIMIT.toMillis(), TimeUnit.MILLISECONDS)) {
+        return;
+      }
+      try {
+        synchronized (this) {
+          if (state == null || behind) {
+            return;
+          }
+        }
+        PersistedState stored = readObjects(System.nanoTime() + LIMIT.toNanos());
+        synchronized (this) {
+          if (!stored.agentId().isEmpty() && !behind) {
+            // The token of another replica ends with its pod; each goes on with its own.
+            state =
+                stored.withCredentials(
+                    either(state.clusterToken(), stored.clusterToken()),
+                    either(state.clusterCa(), stored.clusterCa()));
+          }
+        }
+      } catch (IOException e) {
+        log.warn("The state that another replica wrote cannot be read: {}", e.getMessage());
+      } finally {
+        talking.unlock();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
   /** The first read. A server that is just starting gets a few more chances within the limit. */
   private void begin() {
     long end = System.nanoTime() + FIRST_LIMIT.toNanos();
@@ -153,13 +188,16 @@ public final class ClusterStateStore implements StateStore {
         synchronized (this) {
           state = stored.withAgentId(agentId);
         }
+      } else if (api.isPresent()) {
+        // The state may be forbidden where the cluster's identity is not.
+        agentId = clusterId(api.get(), end);
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
     synchronized (this) {
       if (state == null) {
-        assumedId = AgentIdentity.ofMachine();
+        assumedId = agentId.isEmpty() ? AgentIdentity.ofMachine() : agentId;
         state = PersistedState.EMPTY.withAgentId(assumedId);
         log.warn(
             "The state in the cluster is not known; going on with agent={} in memory",

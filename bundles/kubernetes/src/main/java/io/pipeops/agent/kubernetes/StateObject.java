@@ -171,6 +171,11 @@ final class StateObject {
       this.status = status;
     }
 
+    /** Whether it is not permitted, or there is no such thing to ask for. */
+    boolean forbids() {
+      return status == 403 || status == 404 || status == 405;
+    }
+
     /** Whether asking again at once is in vain. */
     boolean lasting() {
       return status < 500 && status != 429;

@@ -154,6 +154,92 @@ class ClusterStateStoreTest {
   }
 
   @Test
+  void whatWasEditedIntoNonsenseCountsAsMissing() throws Exception {
+    try (FakeApiServer server = new FakeApiServer();
+        Cluster cluster = new Cluster(folder, server.base(), Map.of())) {
+      Map<String, Object> edited = object(Map.of());
+      Map<String, Object> data = Json.grow(edited, "data");
+      data.put("agent_id", "x".repeat(500_000));
+      data.put("cluster_id", " c-1\n");
+      data.put("cluster_uuid", "two words");
+      data.put("gateway_ws_url", List.of("wss://g"));
+      server.put(MAP, edited);
+      server.put(SECRET, object(Map.of("cluster_token", "%%%", "cluster_cert_data", "AAE=")));
+      ClusterStateStore store = cluster.store();
+      PersistedState state = store.load();
+      assertEquals(AgentIdentity.of("0c7e2a52-uid"), state.agentId());
+      assertEquals("c-1", state.clusterId());
+      assertEquals("", state.clusterUuid());
+      assertEquals("", state.gatewayUrl());
+      assertEquals("", state.clusterToken());
+      assertEquals("", state.clusterCa());
+      Await.until("mended", () -> data(server, MAP, "agent_id").equals(state.agentId()));
+      store.close();
+    }
+  }
+
+  @Test
+  void anObjectThatIsNoObjectAnyMoreCrashesNothing() throws Exception {
+    try (FakeApiServer server = new FakeApiServer();
+        Cluster cluster = new Cluster(folder, server.base(), Map.of())) {
+      Map<String, Object> edited = object(Map.of());
+      edited.put("data", "gone");
+      server.put(MAP, edited);
+      ClusterStateStore store = cluster.store();
+      assertEquals(AgentIdentity.of("0c7e2a52-uid"), store.load().agentId());
+      store.close();
+    }
+  }
+
+  @Test
+  void anObjectThatIsTooLargeToBeWrittenIsKeptInMemory() throws Exception {
+    try (FakeApiServer server = new FakeApiServer();
+        Cluster cluster = new Cluster(folder, server.base(), Map.of())) {
+      server.put(MAP, object(Map.of("agent_id", "agent-x", "theirs", "y".repeat(900_000))));
+      ClusterStateStore store = cluster.store();
+      store.load();
+      server.permanent =
+          new Fault(422, "", "{\"message\":\"Too long: must have at most 1048576 bytes\"}");
+      store.update(state -> state.withRegistration("c-9", "", ""));
+      assertEquals("c-9", store.load().clusterId());
+      server.permanent = null;
+      Await.until("stored late", () -> data(server, MAP, "cluster_id").equals("c-9"));
+      store.close();
+    }
+  }
+
+  @Test
+  void theIdentityIsTheClustersEvenIfTheStateIsForbidden() throws Exception {
+    try (FakeApiServer server = new FakeApiServer();
+        Cluster cluster = new Cluster(folder, server.base(), Map.of())) {
+      server.forbidden = "/configmaps";
+      ClusterStateStore store = cluster.store();
+      assertEquals(AgentIdentity.of("0c7e2a52-uid"), store.load().agentId());
+      store.close();
+    }
+  }
+
+  @Test
+  void whatAnotherReplicaHasWrittenIsReadAgainButNotItsToken() throws Exception {
+    try (FakeApiServer server = new FakeApiServer();
+        Cluster cluster = new Cluster(folder, server.base(), Map.of())) {
+      server.put(MAP, object(Map.of("agent_id", "agent-x")));
+      ClusterStateStore mine = cluster.store();
+      mine.update(state -> state.withCredentials("my-token", ""));
+      ClusterStateStore theirs = cluster.store();
+      theirs.update(
+          state -> state.withRegistration("c-9", "u-9", "").withCredentials("their-token", ""));
+      assertEquals("", mine.load().clusterId());
+      mine.readAgain();
+      assertEquals("c-9", mine.load().clusterId());
+      assertEquals("my-token", mine.load().clusterToken());
+      server.permanent = Fault.of(500);
+      mine.readAgain();
+      assertEquals("c-9", mine.load().clusterId());
+    }
+  }
+
+  @Test
   void createsAMissingNamespace() throws Exception {
     try (FakeApiServer server = new FakeApiServer();
         Cluster cluster =

@@ -14,9 +14,11 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicLong;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLParameters;
@@ -40,8 +42,15 @@ final class FakeApiServer implements AutoCloseable {
   volatile boolean silent;
   volatile String managingToken = "";
 
+  /** Requests whose method and path contain this are forbidden; empty forbids nothing. */
+  volatile String forbidden = "";
+
+  private final Map<String, BlockingQueue<String>> watches = new ConcurrentHashMap<>();
+
   /** Called before a write is done, to play another writer. */
   volatile Runnable beforeWrite = () -> {};
+
+  private static final String NOT_FOUND = "{\"reason\":\"NotFound\"}";
 
   private final HttpServer server;
   private final boolean tls;
@@ -112,7 +121,11 @@ final class FakeApiServer implements AutoCloseable {
       answer(exchange, fault.status, fault.body);
       return;
     }
-    if (path.equals("/version")) {
+    if (!forbidden.isEmpty() && (exchange.getRequestMethod() + " " + path).contains(forbidden)) {
+      answer(exchange, 403, "{\"message\":\"leases is forbidden\",\"reason\":\"Forbidden\"}");
+    } else if (path.contains("?watch=1")) {
+      watch(exchange, path);
+    } else if (path.equals("/version")) {
       answer(exchange, 200, "{\"major\":\"1\",\"gitVersion\":\"v1.34.9\"}");
     } else if (path.endsWith("selfsubjectaccessreviews")) {
       boolean allowed = ("Bearer " + managingToken).equals(token);
@@ -122,11 +135,55 @@ final class FakeApiServer implements AutoCloseable {
     }
   }
 
-  private void store(HttpExchange exchange, String path, String body) throws IOException {
+  private void watch(HttpExchange exchange, String path) throws IOException {
+    String name = path.replaceAll(".*metadata.name%3D([^&]*).*", "$1");
+    String key = path.substring(0, path.indexOf('?')) + "/" + name;
+    BlockingQueue<String> events = new LinkedBlockingQueue<>();
+    watches.put(key, events);
+    Map<String, Object> now = objects.get(key);
+    if (now == null) {
+      events.add(event("DELETED", Map.of()));
+    } else if (!path.contains("resourceVersion=" + version(now) + "&")) {
+      events.add(event("MODIFIED", now));
+    }
+    exchange.sendResponseHeaders(200, 0);
+    try (exchange) {
+      while (true) {
+        exchange.getResponseBody().write(events.take().getBytes(StandardCharsets.UTF_8));
+        exchange.getResponseBody().flush();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private static String event(String type, Map<String, Object> object) {
+    return "{\"type\":\"" + type + "\",\"object\":" + text(object) + "}\n";
+  }
+
+  /** Sends a line to whoever watches an object. */
+  void event(String path, String line) {
+    BlockingQueue<String> watch = watches.get(path);
+    if (watch != null) {
+      watch.add(line);
+    }
+  }
+
+  boolean watched(String path) {
+    return watches.containsKey(path);
+  }
+
+  void delete(String path) {
+    Map<String, Object> gone = objects.remove(path);
+    event(path, event("DELETED", gone));
+  }
+
+  private synchronized void store(HttpExchange exchange, String path, String body)
+      throws IOException {
     switch (exchange.getRequestMethod()) {
       case "GET" -> {
         Map<String, Object> found = objects.get(path);
-        answer(exchange, found == null ? 404 : 200, found == null ? "{}" : text(found));
+        answer(exchange, found == null ? 404 : 200, found == null ? NOT_FOUND : text(found));
       }
       case "POST" -> {
         beforeWrite.run();
@@ -146,7 +203,7 @@ final class FakeApiServer implements AutoCloseable {
         Map<String, Object> object = Json.read(body.getBytes(StandardCharsets.UTF_8));
         Map<String, Object> present = objects.get(path);
         if (present == null) {
-          answer(exchange, 404, "{}");
+          answer(exchange, 404, NOT_FOUND);
         } else if (!version(present).equals(version(object))) {
           answer(exchange, 409, "{\"message\":\"conflict\"}");
         } else {
@@ -161,6 +218,7 @@ final class FakeApiServer implements AutoCloseable {
   Map<String, Object> put(String path, Map<String, Object> object) {
     Json.grow(object, "metadata").put("resourceVersion", "" + versions.incrementAndGet());
     objects.put(path, object);
+    event(path, event("MODIFIED", object));
     return object;
   }
 

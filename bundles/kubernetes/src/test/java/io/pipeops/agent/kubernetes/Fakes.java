@@ -20,8 +20,13 @@ final class Fakes {
         Proxy.newProxyInstance(
             Fakes.class.getClassLoader(),
             new Class<?>[] {KubernetesConfig.class},
-            (proxy, method, arguments) ->
-                values.getOrDefault(method.getName(), (String) method.getDefaultValue()));
+            (proxy, method, arguments) -> {
+              String value = values.get(method.getName());
+              if (value == null) {
+                return method.getDefaultValue();
+              }
+              return method.getReturnType() == int.class ? Integer.valueOf(value) : value;
+            });
   }
 
   /** A bundle context that remembers which services are registered. */

@@ -1,13 +1,16 @@
 package io.pipeops.agent.link;
 
+import io.pipeops.agent.api.kubernetes.Leadership;
 import io.pipeops.agent.api.kubernetes.PersistedState;
 import io.pipeops.agent.api.link.LinkState;
 import io.pipeops.agent.link.LinkSettings.Timing;
+import io.pipeops.agent.protocol.HandedOver;
 import io.pipeops.agent.protocol.RegisterSuccess;
 import java.io.IOException;
 import java.net.URI;
 import java.time.Duration;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -57,6 +60,7 @@ final class ConnectLoop {
   private final Connections connections;
   private final StatusBoard board;
   private final LinkMetrics metrics;
+  private final Mandate mandate;
   private final Backoff backoff;
   private final Pause pause;
   private final Thread thread;
@@ -72,6 +76,10 @@ final class ConnectLoop {
   private UnknownTypes unknown = new UnknownTypes();
   private String lastLogged = "";
   private FactCollector.Answers answers;
+  private boolean oriented;
+
+  /** Whether the peer said at the last registration that it takes over. */
+  private boolean offered;
 
   // Shared, under this object's lock.
   private Order order = Order.NONE;
@@ -83,6 +91,12 @@ final class ConnectLoop {
   private LinkConnection current;
   private LinkConnection open;
 
+  /** Whether the peer takes the cluster over from this connection to another replica's. */
+  private boolean relievable;
+
+  /** Whether it has done so. */
+  private boolean relieved;
+
   ConnectLoop(
       Supplier<LinkSettings> settings,
       Identity identity,
@@ -92,6 +106,7 @@ final class ConnectLoop {
       Connections connections,
       StatusBoard board,
       LinkMetrics metrics,
+      Mandate mandate,
       Backoff backoff,
       Pause pause) {
     this.settings = settings;
@@ -102,6 +117,7 @@ final class ConnectLoop {
     this.connections = connections;
     this.board = board;
     this.metrics = metrics;
+    this.mandate = mandate;
     this.backoff = backoff;
     this.pause = pause == null ? this::pauseUnlessStopping : pause;
     this.thread = Thread.ofVirtual().name("link-connect").unstarted(this::run);
@@ -183,10 +199,18 @@ final class ConnectLoop {
 
   private void run() {
     try {
-      begin();
+      prepare();
       while (!isStopping()) {
         try {
-          step();
+          if (!mandate.leads()) {
+            standBy();
+          } else {
+            if (!oriented) {
+              oriented = true;
+              orient();
+            }
+            step();
+          }
         } catch (RuntimeException | LinkageError e) {
           log.error("The connection failed in an unexpected way", e);
           failed("internal error: " + e, backoff.next());
@@ -197,17 +221,26 @@ final class ConnectLoop {
     }
   }
 
-  private void begin() throws InterruptedException {
+  private void prepare() throws InterruptedException {
     Thread.ofVirtual().name("link-prepare").start(dialer::prepare);
     answers = facts.ask();
     board.state(LinkState.CONNECTING, "starting");
     PersistedState state = identity.load(timing().stateWait());
     board.identity(state.agentId(), state.clusterId());
+  }
+
+  /** Decides where to begin, from what was remembered and what is known now. */
+  private void orient() throws InterruptedException {
+    PersistedState state = identity.state();
+    leaveGateway();
+    resuming = false;
     if (state.clusterId().isEmpty() || state.gatewayUrl().isEmpty()) {
       return;
     }
-    FactCollector.Answers asked = answers;
-    Map<String, Object> known = asked.await();
+    if (answers == null) {
+      answers = facts.ask();
+    }
+    Map<String, Object> known = answers.await();
     if (unchanged(text(known, RegisterPayload.TOKEN_FACT), state.clusterToken())
         && unchanged(text(known, RegisterPayload.CA_FACT), state.clusterCa())) {
       log.info("Resuming at the gateway cluster_id={}", state.clusterId());
@@ -227,6 +260,124 @@ final class ConnectLoop {
     return facts.get(name) instanceof String text ? text : "";
   }
 
+  /** Another replica leads, or none does yet: warm and not connected, until this one leads. */
+  private void standBy() throws InterruptedException {
+    if (mandate.leaving()) {
+      awaitDecision();
+      return;
+    }
+    board.state(LinkState.CONNECTING, "nobody is known to lead yet");
+    if (awaitDecision()) {
+      return;
+    }
+    // What another replica registered with is not what this one has: it registers anew.
+    oriented = true;
+    leaveGateway();
+    resuming = false;
+    answers = null;
+    StandbyCheck check = new StandbyCheck(dialer, connections, settings, backoff);
+    while (mandate.follows() && !isStopping()) {
+      String problem = check.problem();
+      if (problem.isEmpty()) {
+        if (!lastLogged.equals("follow")) {
+          lastLogged = "follow";
+          log.info("Standing by, not connected, until this replica leads");
+        }
+        board.state(LinkState.STANDBY, "this replica does not lead");
+        awaitMandate(Duration.ofHours(1));
+      } else {
+        board.state(LinkState.CONNECTING, "standing by, but could not take over: " + problem);
+        if (!problem.equals(lastLogged)) {
+          lastLogged = problem;
+          log.warn("This replica stands by, but could not take over: {}; trying again", problem);
+        }
+        awaitMandate(check.pause());
+      }
+    }
+    failures = 0;
+    backoff.reset();
+    identity.readAgain(Duration.ofSeconds(1));
+    board.identity(identity.state().agentId(), identity.state().clusterId());
+  }
+
+  /** Waits until it is known who leads; returns whether it is this one, or all is over. */
+  private synchronized boolean awaitDecision() throws InterruptedException {
+    while (!stopping && !mandate.leads() && !mandate.follows()) {
+      wait();
+    }
+    return stopping || mandate.leads();
+  }
+
+  /** Waits while another replica leads, at most so long. */
+  private synchronized void awaitMandate(Duration limit) throws InterruptedException {
+    long end = System.nanoTime() + limit.toNanos();
+    for (long left = limit.toNanos();
+        left > 0 && !stopping && mandate.follows();
+        left = end - System.nanoTime()) {
+      TimeUnit.NANOSECONDS.timedWait(this, Math.max(1_000_000, left));
+    }
+  }
+
+  /** The lead was given or taken; whoever waits looks again. */
+  void mandateChanged() {
+    wake();
+  }
+
+  /** Waits until no connection is open that would keep another replica out. */
+  synchronized void awaitReleased(Duration limit) throws InterruptedException {
+    long end = System.nanoTime() + limit.toNanos();
+    while (open != null && !relievable && !mandate.leads() && end - System.nanoTime() > 0) {
+      TimeUnit.NANOSECONDS.timedWait(this, Math.max(1_000_000, end - System.nanoTime()));
+    }
+  }
+
+  /**
+   * Before this process ends: lets another replica take over while this one still serves. Returns
+   * when that one has registered, or when there is nobody or no peer for that.
+   *
+   * @param take how long another replica may take to become the leader
+   * @param register how long it may take to register then
+   */
+  void leave(Duration take, Duration register) throws InterruptedException {
+    Leadership lead = mandate.lead();
+    LinkConnection serving;
+    synchronized (this) {
+      serving = current;
+      if (lead == null || serving == null || !relievable || stopping) {
+        return;
+      }
+    }
+    mandate.leave();
+    log.info("Handing over to another replica");
+    if (!lead.handOver(take)) {
+      log.info("No other replica takes over");
+      return;
+    }
+    long end = System.nanoTime() + register.toNanos();
+    synchronized (this) {
+      while (!relieved && serving.connected() && end - System.nanoTime() > 0) {
+        TimeUnit.NANOSECONDS.timedWait(this, Math.max(1_000_000, end - System.nanoTime()));
+      }
+      if (!relieved) {
+        log.warn("Another replica leads but has not registered within {} s", register.toSeconds());
+      }
+    }
+  }
+
+  /** The peer has given the cluster to another replica's connection. */
+  private void relieved(String reason) {
+    synchronized (this) {
+      if (relieved) {
+        return;
+      }
+      relieved = true;
+      current = null;
+      notifyAll();
+    }
+    log.info("Another replica serves the cluster now; what is open here ends: {}", reason);
+    board.state(LinkState.STANDBY, "another replica serves the cluster");
+  }
+
   /** One connection, from the dial to its end; or one failed attempt and the wait after it. */
   private void step() throws InterruptedException {
     boolean gateway = mode == Mode.GATEWAY;
@@ -235,16 +386,18 @@ final class ConnectLoop {
     try {
       URI peer = peer();
       board.peer(PeerUrl.origin(peer), gateway);
-      Registrar registrar = new Registrar(timing(), this::forget);
+      Registrar registrar = new Registrar(timing(), this::forget, this::relieved);
       connection = connections.create(unknown, registrar, settings.get());
       if (!gateway && mustRegister && answers == null) {
         answers = facts.ask();
       }
-      dialer.dial(peer, connection);
+      dialer.dial(peer, connection, mandate.headers());
       dialed = true;
       synchronized (this) {
+        relieved = false;
+        relievable = offered && mandate.term() > 0;
         open = connection;
-        if (stopping) {
+        if (stopping || !mandate.leads()) {
           return;
         }
       }
@@ -269,10 +422,13 @@ final class ConnectLoop {
     } finally {
       synchronized (this) {
         current = null;
-        open = null;
       }
       if (connection != null && !isStopping()) {
         connection.abort("the connection was given up");
+      }
+      synchronized (this) {
+        open = null;
+        notifyAll();
       }
     }
   }
@@ -303,8 +459,15 @@ final class ConnectLoop {
       Map<String, Object> known = facts();
       identity.refresh(Duration.ofSeconds(1));
       PersistedState before = identity.state();
+      long term = mandate.term();
       RegisterSuccess success =
-          registrar.register(connection, payload.build(before, known, connection.localAddress()));
+          registrar.register(
+              connection,
+              payload.build(before, known, connection.localAddress(), mandate.lease(), term));
+      synchronized (this) {
+        offered = Boolean.TRUE.equals(success.extra().get(HandedOver.OFFER));
+        relievable = offered && term > 0;
+      }
       identity.registered(
           success.clusterId(),
           success.clusterUuid(),
@@ -363,15 +526,26 @@ final class ConnectLoop {
     while (true) {
       Order todo;
       String reason;
+      boolean withdrawn;
       synchronized (this) {
-        while (!stopping && order == Order.NONE && connection.connected()) {
+        // Without the lead nothing is registered again; a peer that can replace this connection
+        // keeps it until it does.
+        while (!stopping
+            && connection.connected()
+            && (relieved || !mandate.leads() ? serves() : order == Order.NONE)) {
           wait();
         }
         if (stopping) {
           return;
         }
+        withdrawn = connection.connected() && !mandate.leads();
         todo = connection.connected() ? order : Order.NONE;
         reason = orderReason;
+      }
+      if (withdrawn) {
+        log.info("Closing the connection, because another replica may lead");
+        connection.close(1001, "another replica leads", Duration.ofSeconds(3));
+        return;
       }
       if (todo == Order.NONE) {
         lost(connection.ended().join(), registrar.lastError(), System.nanoTime() - since);
@@ -382,6 +556,11 @@ final class ConnectLoop {
       }
       connected(connection, peer);
     }
+  }
+
+  /** Whether the connection goes on without the lead. */
+  private boolean serves() {
+    return relieved || relievable || mandate.leaving();
   }
 
   /** Registers again; false if that needs another connection. */
@@ -430,8 +609,18 @@ final class ConnectLoop {
   }
 
   private void lost(String reason, String lastError, long lasted) throws InterruptedException {
+    boolean replaced;
     synchronized (this) {
       current = null;
+      replaced = relieved;
+    }
+    if (replaced) {
+      log.info("The connection ended after another replica had taken over: {}", reason);
+      return;
+    }
+    if (mandate.leaving()) {
+      log.info("The connection ended while the lead was being handed over: {}", reason);
+      return;
     }
     if (lasted >= STABLE.toNanos()) {
       failures = 0;
@@ -540,7 +729,7 @@ final class ConnectLoop {
   private synchronized void pauseUnlessStopping(Duration time) throws InterruptedException {
     long end = System.nanoTime() + time.toNanos();
     for (long left = time.toNanos(); left > 0 && !stopping; left = end - System.nanoTime()) {
-      java.util.concurrent.TimeUnit.NANOSECONDS.timedWait(this, Math.max(1_000_000, left));
+      TimeUnit.NANOSECONDS.timedWait(this, Math.max(1_000_000, left));
     }
   }
 }

@@ -2,17 +2,20 @@ package io.pipeops.agent.link;
 
 import java.io.IOException;
 import java.net.URI;
+import java.util.Map;
 
 /** Opens sockets to a peer. */
 interface Dialer extends AutoCloseable {
   /**
    * Connects and upgrades; when it returns, the connection is open and reading.
    *
+   * @param headers for the upgrade, besides those that each has
    * @throws RefusedException if the peer refused the upgrade
    * @throws ConfigurationException if a setting or a file of ours is wrong
    * @throws IOException if the peer cannot be reached
    */
-  void dial(URI peer, LinkConnection connection) throws IOException, InterruptedException;
+  void dial(URI peer, LinkConnection connection, Map<String, String> headers)
+      throws IOException, InterruptedException;
 
   /** Loads what a dial needs, so that the first one is quick. */
   void prepare();

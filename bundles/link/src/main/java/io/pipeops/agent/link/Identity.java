@@ -146,6 +146,35 @@ final class Identity implements AutoCloseable {
     }
   }
 
+  /**
+   * Takes what the store knows now in place of what is known here: another replica has registered
+   * since. Waits no longer than the limit.
+   */
+  void readAgain(Duration limit) throws InterruptedException {
+    StateStore from;
+    synchronized (this) {
+      if (store == null) {
+        return;
+      }
+      from = store;
+    }
+    CountDownLatch done = new CountDownLatch(1);
+    writer.execute(
+        () -> {
+          try {
+            PersistedState stored = from.load();
+            synchronized (this) {
+              state = configuredId.isEmpty() ? stored : stored.withAgentId(configuredId);
+            }
+          } finally {
+            done.countDown();
+          }
+        });
+    if (!done.await(limit.toNanos(), TimeUnit.NANOSECONDS)) {
+      log.debug("The store is slow; going on with what is known");
+    }
+  }
+
   private synchronized void takeUp(PersistedState stored) {
     if (!stored.agentId().isEmpty() && !stored.agentId().equals(state.agentId())) {
       log.info("Now known as agent_id={} instead of {}", stored.agentId(), state.agentId());

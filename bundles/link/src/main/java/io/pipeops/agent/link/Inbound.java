@@ -10,6 +10,7 @@ import io.pipeops.agent.link.LinkSettings.Limits;
 import io.pipeops.agent.protocol.Envelopes;
 import io.pipeops.agent.protocol.ErrorMessage;
 import io.pipeops.agent.protocol.GatewayHello;
+import io.pipeops.agent.protocol.HandedOver;
 import io.pipeops.agent.protocol.HeartbeatAck;
 import io.pipeops.agent.protocol.Payload;
 import io.pipeops.agent.protocol.Ping;
@@ -89,6 +90,8 @@ final class Inbound {
     void registering(Message message);
 
     void error(Message message);
+
+    void handedOver(Message message);
   }
 
   private final Handlers<LinkHandler> handlers;
@@ -232,6 +235,7 @@ final class Inbound {
       case RegisterSuccess.TYPE -> control.registered(message);
       case RegisterInProgress.TYPE -> control.registering(message);
       case ErrorMessage.TYPE -> control.error(message);
+      case HandedOver.TYPE -> control.handedOver(message);
       case Ping.TYPE -> answer(message.requestId(), Pong.now());
       case Pong.TYPE -> log.trace("pong");
       case GatewayHello.TYPE, StreamIds.TYPE -> offer(message);

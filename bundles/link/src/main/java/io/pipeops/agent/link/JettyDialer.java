@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -81,7 +82,8 @@ final class JettyDialer implements Dialer {
   }
 
   @Override
-  public void dial(URI peer, LinkConnection connection) throws IOException, InterruptedException {
+  public void dial(URI peer, LinkConnection connection, Map<String, String> more)
+      throws IOException, InterruptedException {
     String token = token();
     WebSocketCoreClient started = client();
     route(started.getHttpClient(), peer);
@@ -90,6 +92,7 @@ final class JettyDialer implements Dialer {
         headers -> {
           headers.put(HttpHeader.AUTHORIZATION, "Bearer " + token);
           headers.put(HttpHeader.USER_AGENT, "pipeops-agent/" + settings.version());
+          more.forEach(headers::put);
         });
     upgrade.timeout(handshake.toMillis(), TimeUnit.MILLISECONDS);
     ConfigurationCustomizer custom = new ConfigurationCustomizer();

@@ -1,5 +1,7 @@
 package io.pipeops.agent.link;
 
+import io.pipeops.agent.api.feature.Conditions;
+import io.pipeops.agent.api.kubernetes.Leadership;
 import io.pipeops.agent.api.kubernetes.StateStore;
 import io.pipeops.agent.api.link.Link;
 import io.pipeops.agent.api.link.LinkHandler;
@@ -26,6 +28,7 @@ import org.osgi.service.component.annotations.Reference;
 import org.osgi.service.component.annotations.ReferenceCardinality;
 import org.osgi.service.component.annotations.ReferencePolicy;
 import org.osgi.service.component.annotations.ReferencePolicyOption;
+import org.osgi.service.condition.Condition;
 import org.osgi.service.metatype.annotations.Designate;
 
 /**
@@ -33,7 +36,7 @@ import org.osgi.service.metatype.annotations.Designate;
  * of settings that does not concern the peer.
  */
 @Component(
-    service = Link.class,
+    service = {Link.class, LinkComponent.class},
     immediate = true,
     configurationPid = "io.pipeops.agent.link",
     configurationPolicy = ConfigurationPolicy.REQUIRE)
@@ -146,6 +149,15 @@ public final class LinkComponent implements Link {
     runtime.close(SHUTDOWN);
   }
 
+  /** Hands the cluster over to another replica, if one follows; blocks while it does. */
+  void leave() {
+    try {
+      runtime.leave();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
   @Override
   public LinkStatus status() {
     return runtime.board().status();
@@ -233,6 +245,39 @@ public final class LinkComponent implements Link {
 
   void removeStore(ServiceReference<StateStore> reference) {
     stores.remove(reference);
+  }
+
+  @Reference(
+      service = Leadership.class,
+      cardinality = ReferenceCardinality.OPTIONAL,
+      policy = ReferencePolicy.DYNAMIC,
+      policyOption = ReferencePolicyOption.GREEDY,
+      updated = "updatedLead")
+  void addLead(Leadership lead) {
+    runtime.lead(lead);
+  }
+
+  /** It is a lease that elects now: the peer has to know, to tell this leader from the next. */
+  void updatedLead(Leadership lead) {
+    runtime.register("this replica was elected");
+  }
+
+  void removeLead(Leadership lead) {
+    runtime.follow(lead);
+  }
+
+  @Reference(
+      service = Condition.class,
+      cardinality = ReferenceCardinality.OPTIONAL,
+      policy = ReferencePolicy.DYNAMIC,
+      policyOption = ReferencePolicyOption.GREEDY,
+      target = "(osgi.condition.id=" + Conditions.AGENT_STANDBY + ")")
+  void addStandby(Condition condition) {
+    runtime.standBy(true);
+  }
+
+  void removeStandby(Condition condition) {
+    runtime.standBy(false);
   }
 
   private static Map<String, Object> properties(ServiceReference<?> reference) {

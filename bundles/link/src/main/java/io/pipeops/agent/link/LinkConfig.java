@@ -116,6 +116,20 @@ import org.osgi.service.metatype.annotations.ObjectClassDefinition;
   int state_wait_seconds() default 5;
 
   @AttributeDefinition(
+      min = "0",
+      max = "300",
+      description =
+          "How long a leader that is stopped keeps serving until the replica that follows it has"
+              + " registered, in seconds; 0 hands nothing over")
+  int hand_over_seconds() default 15;
+
+  @AttributeDefinition(
+      description =
+          "A replica that stands by connects once, without registering, and is not ready before the"
+              + " control plane has accepted that")
+  boolean standby_check() default true;
+
+  @AttributeDefinition(
       min = "33554432",
       max = "1073741824",
       description = "Longest message accepted from the peer, in bytes")

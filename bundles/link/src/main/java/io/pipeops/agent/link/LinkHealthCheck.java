@@ -1,5 +1,6 @@
 package io.pipeops.agent.link;
 
+import io.pipeops.agent.api.kubernetes.Leadership;
 import io.pipeops.agent.api.link.Link;
 import io.pipeops.agent.api.link.LinkState;
 import io.pipeops.agent.api.link.LinkStatus;
@@ -12,7 +13,10 @@ import org.osgi.service.component.annotations.ReferenceCardinality;
 import org.osgi.service.component.annotations.ReferencePolicy;
 import org.osgi.service.component.annotations.ReferencePolicyOption;
 
-/** Ready means connected and registered; a standby is healthy but not ready. */
+/**
+ * Ready means connected and registered, or ready to be: a replica that stands by because another
+ * one leads is where it should be, one that the peer keeps out is not.
+ */
 @Component(property = {HealthCheck.NAME + "=link", HealthCheck.TAGS + "=ready"})
 public final class LinkHealthCheck implements HealthCheck {
   @Reference(
@@ -21,18 +25,27 @@ public final class LinkHealthCheck implements HealthCheck {
       policyOption = ReferencePolicyOption.GREEDY)
   volatile Link link;
 
+  @Reference(
+      cardinality = ReferenceCardinality.OPTIONAL,
+      policy = ReferencePolicy.DYNAMIC,
+      policyOption = ReferencePolicyOption.GREEDY)
+  volatile Leadership lead;
+
   @Override
   public Result execute() {
     Link now = link;
     return now == null
         ? new Result(Result.Status.TEMPORARILY_UNAVAILABLE, "the link is not configured yet")
-        : result(now.status());
+        : result(now.status(), lead != null);
   }
 
-  static Result result(LinkStatus status) {
+  static Result result(LinkStatus status, boolean leads) {
     if (status.connected() && status.registered()) {
       return new Result(
           Result.Status.OK, "connected to " + status.peer() + " as " + status.clusterId());
+    }
+    if (status.state() == LinkState.STANDBY && !leads) {
+      return new Result(Result.Status.OK, "standby: " + status.reason());
     }
     Result.Status kind =
         status.state() == LinkState.DISCONNECTED

@@ -1,5 +1,6 @@
 package io.pipeops.agent.link;
 
+import io.pipeops.agent.api.kubernetes.Leadership;
 import io.pipeops.agent.api.kubernetes.StateStore;
 import io.pipeops.agent.api.link.LinkHandler;
 import io.pipeops.agent.api.link.LinkLostException;
@@ -25,12 +26,17 @@ final class LinkRuntime {
   private static final Logger log = LoggerFactory.getLogger(LinkRuntime.class);
   private static final Duration FACT_LIMIT = Duration.ofSeconds(2);
   private static final Duration CHANGE_LIMIT = Duration.ofSeconds(3);
+  private static final Duration RELEASE_LIMIT = Duration.ofSeconds(4);
+
+  /** A replica that stands by follows the lease; if none takes it now, there is none. */
+  private static final Duration TAKE_LIMIT = Duration.ofSeconds(5);
 
   private final Supplier<List<RegistrationFact>> facts;
   private final Handlers<LinkHandler> handlers = new Handlers<>(LinkHandler.TYPES);
   private final StreamIntake streams;
   private final LinkMetrics metrics;
   private final StatusBoard board;
+  private final Mandate mandate = new Mandate();
   private volatile LinkSettings settings;
   private volatile Running running;
   private StateStore store;
@@ -120,6 +126,7 @@ final class LinkRuntime {
                     handlers, streams, unknown, control, metrics, with.timing(), with.limits()),
             board,
             metrics,
+            mandate,
             new Backoff(
                 now.timing().reconnect(),
                 now.timing().reconnectMax(),
@@ -145,6 +152,53 @@ final class LinkRuntime {
     }
     if (running != null) {
       running.identity.detach(gone);
+    }
+  }
+
+  /** This replica leads, and is the one to be connected. */
+  void lead(Leadership given) {
+    mandate.give(given);
+    changed();
+  }
+
+  /**
+   * This replica does not lead any more. Returns when its connection is closed, unless the peer can
+   * tell by itself which replica is the one to serve.
+   */
+  void follow(Leadership gone) {
+    if (!mandate.take(gone)) {
+      return;
+    }
+    changed();
+    Running now = running;
+    if (now != null) {
+      try {
+        now.loop.awaitReleased(RELEASE_LIMIT);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /** Another replica is known to lead, or not any more. */
+  void standBy(boolean other) {
+    mandate.follow(other);
+    changed();
+  }
+
+  private void changed() {
+    Running now = running;
+    if (now != null) {
+      now.loop.mandateChanged();
+    }
+  }
+
+  /** Before the process ends: hands over to another replica if that is possible. Blocks. */
+  void leave() throws InterruptedException {
+    Running now = running;
+    LinkSettings with = settings;
+    if (now != null && !with.timing().handOver().isZero()) {
+      now.loop.leave(TAKE_LIMIT, with.timing().handOver());
     }
   }
 

@@ -48,7 +48,9 @@ record LinkSettings(Peer peer, Timing timing, Limits limits) {
       Duration standby,
       Duration register,
       Duration registerMax,
-      Duration stateWait) {}
+      Duration stateWait,
+      Duration handOver,
+      boolean standbyCheck) {}
 
   /** How much may pile up. */
   record Limits(
@@ -87,7 +89,9 @@ record LinkSettings(Peer peer, Timing timing, Limits limits) {
             Duration.ofSeconds(config.standby_seconds()),
             Duration.ofSeconds(config.register_seconds()),
             Duration.ofSeconds(Math.max(config.register_seconds(), config.register_max_seconds())),
-            Duration.ofSeconds(config.state_wait_seconds())),
+            Duration.ofSeconds(config.state_wait_seconds()),
+            Duration.ofSeconds(config.hand_over_seconds()),
+            config.standby_check()),
         new Limits(
             config.message_max_bytes(),
             config.send_budget_bytes(),

@@ -2,6 +2,7 @@ package io.pipeops.agent.link;
 
 import io.pipeops.agent.api.kubernetes.PersistedState;
 import io.pipeops.agent.link.LinkSettings.Peer;
+import io.pipeops.agent.protocol.HandedOver;
 import io.pipeops.agent.protocol.Register;
 import java.time.Clock;
 import java.time.temporal.ChronoUnit;
@@ -30,8 +31,11 @@ final class RegisterPayload {
    *
    * @param facts what the other bundles know; it may replace all but the identity
    * @param address the local source address; empty if unknown
+   * @param lease what elected this replica; empty if nothing did
+   * @param term grows with each leader; 0 without an election
    */
-  Register build(PersistedState identity, Map<String, ?> facts, String address) {
+  Register build(
+      PersistedState identity, Map<String, ?> facts, String address, String lease, long term) {
     String hostname = host.hostname();
     Map<String, Object> labels = new LinkedHashMap<>(settings.labels());
     labels.put("hostname", hostname);
@@ -41,6 +45,10 @@ final class RegisterPayload {
     metadata.put("registration_mode", identity.clusterId().isEmpty() ? "fresh" : "resume");
     metadata.put(
         "registration_timestamp", clock.instant().truncatedTo(ChronoUnit.SECONDS).toString());
+    if (term > 0) {
+      metadata.put(HandedOver.LEASE, lease);
+      metadata.put(HandedOver.TERM, Long.toString(term));
+    }
 
     Map<String, Object> fields = new LinkedHashMap<>();
     fields.put("name", settings.clusterName());

@@ -6,6 +6,7 @@ import io.pipeops.agent.api.link.Priority;
 import io.pipeops.agent.link.LinkSettings.Timing;
 import io.pipeops.agent.protocol.Envelopes;
 import io.pipeops.agent.protocol.ErrorMessage;
+import io.pipeops.agent.protocol.HandedOver;
 import io.pipeops.agent.protocol.ProtocolException;
 import io.pipeops.agent.protocol.Register;
 import io.pipeops.agent.protocol.RegisterSuccess;
@@ -23,6 +24,7 @@ final class Registrar implements Inbound.Control {
 
   private final Timing timing;
   private final Consumer<String> notRegistered;
+  private final Consumer<String> relieved;
   private String pending = "";
   private RegisterSuccess result;
   private IOException failure;
@@ -34,10 +36,12 @@ final class Registrar implements Inbound.Control {
    * For one connection.
    *
    * @param notRegistered told when the peer does not know the cluster
+   * @param relieved told when the peer has given the cluster to another replica
    */
-  Registrar(Timing timing, Consumer<String> notRegistered) {
+  Registrar(Timing timing, Consumer<String> notRegistered, Consumer<String> relieved) {
     this.timing = timing;
     this.notRegistered = notRegistered;
+    this.relieved = relieved;
   }
 
   /**
@@ -109,6 +113,17 @@ final class Registrar implements Inbound.Control {
       log.debug("The registration is still in progress");
       notifyAll();
     }
+  }
+
+  @Override
+  public void handedOver(Message message) {
+    String reason = "";
+    try {
+      reason = PeerText.line(HandedOver.parse(message.payload()).reason());
+    } catch (ProtocolException e) {
+      log.debug("A hand-over without a reason");
+    }
+    relieved.accept(reason);
   }
 
   @Override

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -27,11 +28,13 @@ class ConnectLoopTest {
   private final StatusBoard board = new StatusBoard(state -> {});
   private final Identity identity = new Identity("agent-x", () -> "", reason -> {});
   private volatile IOException failure = new ConnectException("refused");
+  private final Mandate mandate = new Mandate();
   private ConnectLoop loop;
 
   private final class FailingDialer implements Dialer {
     @Override
-    public void dial(URI peer, LinkConnection connection) throws IOException {
+    public void dial(URI peer, LinkConnection connection, Map<String, String> headers)
+        throws IOException {
       throw failure;
     }
 
@@ -43,6 +46,7 @@ class ConnectLoopTest {
   }
 
   private void start() {
+    mandate.give(TestLink.ALONE);
     LinkMetrics metrics = new LinkMetrics(new TestLink.CountingMetrics(), () -> 0, p -> 0);
     LinkSettings settings = TestLink.settings("http://localhost:1");
     loop =
@@ -63,6 +67,7 @@ class ConnectLoopTest {
                     with.limits()),
             board,
             metrics,
+            mandate,
             new Backoff(Duration.ofMillis(500), Duration.ofSeconds(15), () -> 0.5),
             time -> {
               waits.add(time);

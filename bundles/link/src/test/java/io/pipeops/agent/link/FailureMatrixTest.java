@@ -100,7 +100,9 @@ class FailureMatrixTest {
         t.standby(),
         t.register(),
         t.registerMax(),
-        t.stateWait());
+        t.stateWait(),
+        t.handOver(),
+        t.standbyCheck());
   }
 
   @Test

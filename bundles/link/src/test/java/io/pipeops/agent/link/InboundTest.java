@@ -53,6 +53,11 @@ class InboundTest {
               public void error(Message message) {
                 log.add("error");
               }
+
+              @Override
+              public void handedOver(Message message) {
+                log.add("handed over");
+              }
             },
             new Inbound.Offers() {
               @Override

@@ -238,7 +238,9 @@ class RegistrationTest {
             t.standby(),
             Duration.ofMillis(400),
             Duration.ofMillis(1200),
-            t.stateWait());
+            t.stateWait(),
+            t.handOver(),
+            t.standbyCheck());
     link.start(new LinkSettings(TestLink.peer(controller.url()), hasty, TestLink.limits()));
     var peer = controller.next();
     Message register = peer.expect("register");
@@ -425,7 +427,9 @@ class RegistrationTest {
             t.standby(),
             t.register(),
             t.registerMax(),
-            Duration.ofSeconds(5)),
+            Duration.ofSeconds(5),
+            t.handOver(),
+            t.standbyCheck()),
         TestLink.limits());
   }
 }

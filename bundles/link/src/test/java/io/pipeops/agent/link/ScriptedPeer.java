@@ -286,10 +286,15 @@ final class ScriptedPeer implements AutoCloseable {
     /** Answers the registration that comes next. */
     Message acceptRegistration(String clusterId, String gateway)
         throws InterruptedException, IOException {
+      return acceptRegistration(clusterId, gateway, Map.of());
+    }
+
+    Message acceptRegistration(String clusterId, String gateway, Map<String, Object> extra)
+        throws InterruptedException, IOException {
       Message register = expect("register");
       send(
           register.requestId(),
-          new RegisterSuccess(clusterId, "", "", "", "", "", 0, "", gateway, Map.of()));
+          new RegisterSuccess(clusterId, "", "", "", "", "", 0, "", gateway, extra));
       return register;
     }
 

@@ -1,5 +1,6 @@
 package io.pipeops.agent.link;
 
+import io.pipeops.agent.api.kubernetes.Leadership;
 import io.pipeops.agent.api.kubernetes.PersistedState;
 import io.pipeops.agent.api.kubernetes.StateStore;
 import io.pipeops.agent.api.link.LinkState;
@@ -32,7 +33,25 @@ final class TestLink implements AutoCloseable {
   final LinkRuntime runtime = new LinkRuntime(metrics, () -> new ArrayList<>(facts));
   final MemoryStore store = new MemoryStore();
 
+  /** A lead that nobody elected. */
+  static final Leadership ALONE = new TestLead("", 0);
+
+  record TestLead(String lease, long term) implements Leadership {
+    @Override
+    public boolean handOver(Duration limit) {
+      return false;
+    }
+  }
+
   TestLink() {
+    this(ALONE);
+  }
+
+  /** Leads with this lead; null: does not lead yet. */
+  TestLink(Leadership lead) {
+    if (lead != null) {
+      runtime.lead(lead);
+    }
     runtime.board().add(history::add);
   }
 
@@ -77,7 +96,9 @@ final class TestLink implements AutoCloseable {
         Duration.ofMillis(50),
         Duration.ofSeconds(5),
         Duration.ofSeconds(10),
-        Duration.ofMillis(1));
+        Duration.ofMillis(1),
+        Duration.ofSeconds(10),
+        true);
   }
 
   static Limits limits() {

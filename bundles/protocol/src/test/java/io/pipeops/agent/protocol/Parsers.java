@@ -23,6 +23,7 @@ final class Parsers {
     ALL.put(Ping.TYPE, Ping::parse);
     ALL.put(Pong.TYPE, Pong::parse);
     ALL.put(ErrorMessage.TYPE, ErrorMessage::parse);
+    ALL.put(HandedOver.TYPE, HandedOver::parse);
     ALL.put(ProtocolFallback.TYPE, ProtocolFallback::parse);
     ALL.put(ProxyRequest.TYPE, ProxyRequest::parse);
     ALL.put(ProxyRequestChunk.TYPE, ProxyRequestChunk::parse);

@@ -3,6 +3,7 @@ package io.pipeops.agent.provision;
 import io.pipeops.agent.api.feature.FeatureState;
 import io.pipeops.agent.api.feature.FeatureStatus;
 import io.pipeops.agent.api.feature.Features;
+import io.pipeops.agent.api.kubernetes.PodEvents;
 import io.pipeops.agent.api.metrics.Metrics;
 import io.pipeops.agent.provision.features.FeatureRuntime;
 import java.util.HashMap;
@@ -24,6 +25,7 @@ import org.osgi.service.component.annotations.Deactivate;
 import org.osgi.service.component.annotations.Reference;
 import org.osgi.service.component.annotations.ReferenceCardinality;
 import org.osgi.service.component.annotations.ReferencePolicy;
+import org.osgi.service.component.annotations.ReferencePolicyOption;
 import org.osgi.service.component.runtime.ServiceComponentRuntime;
 import org.osgi.service.metatype.annotations.Designate;
 
@@ -44,6 +46,7 @@ public final class Provision implements Features {
   private final FeatureRuntime features;
   private final Reconciler reconciler;
   private volatile Map<String, Metrics.Counter> upgrades = Map.of();
+  private volatile PodEvents events;
 
   @Activate
   public Provision(
@@ -91,6 +94,7 @@ public final class Provision implements Features {
             base,
             () -> level.getStartLevel() >= FEATURE_LEVEL,
             exit,
+            this::refused,
             pace);
     reconciler.start();
   }
@@ -126,6 +130,31 @@ public final class Provision implements Features {
 
   void unbindMetrics(Metrics metrics) {
     upgrades = Map.of();
+  }
+
+  /** Where there is a cluster, an operator sees refused settings at the pod. */
+  @Reference(
+      cardinality = ReferenceCardinality.OPTIONAL,
+      policy = ReferencePolicy.DYNAMIC,
+      policyOption = ReferencePolicyOption.GREEDY)
+  void bindEvents(PodEvents service) {
+    events = service;
+  }
+
+  void unbindEvents(PodEvents service) {
+    if (events == service) {
+      events = null;
+    }
+  }
+
+  private void refused(List<String> problems) {
+    PodEvents now = events;
+    if (now != null) {
+      now.warn(
+          "SettingsRefused",
+          "The changed settings are refused, the last good ones stay in force: "
+              + String.join("; ", problems));
+    }
   }
 
   private void upgraded(String result) {

@@ -21,6 +21,7 @@ import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -44,6 +45,7 @@ final class Reconciler {
   private final Set<String> installed;
   private final BooleanSupplier mayStart;
   private final IntConsumer exit;
+  private final Consumer<List<String>> refusal;
   private final Pace pace;
   private final CountDownLatch stop = new CountDownLatch(1);
   private final Thread thread;
@@ -75,6 +77,7 @@ final class Reconciler {
    * @param installed symbolic names of the base's bundles
    * @param mayStart whether the framework has come to the features' start level
    * @param exit ends the process
+   * @param refusal is told, once for each, why changed settings are not in force; returns at once
    */
   Reconciler(
       Environment environment,
@@ -83,6 +86,7 @@ final class Reconciler {
       Set<String> installed,
       BooleanSupplier mayStart,
       IntConsumer exit,
+      Consumer<List<String>> refusal,
       Pace pace) {
     this.environment = environment;
     this.features = features;
@@ -90,6 +94,7 @@ final class Reconciler {
     this.installed = installed;
     this.mayStart = mayStart;
     this.exit = exit;
+    this.refusal = refusal;
     this.pace = pace;
     this.thread = Thread.ofPlatform().daemon().name("provision").unstarted(this::run);
   }
@@ -249,6 +254,7 @@ final class Reconciler {
     } else if (!now.problems().equals(problems)) {
       now.problems().forEach(p -> log.error("{}", p));
       log.error("The changed settings are refused; the last good ones stay in force");
+      refusal.accept(now.problems());
     }
     problems = now.problems();
   }

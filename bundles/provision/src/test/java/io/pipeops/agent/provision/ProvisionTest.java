@@ -6,9 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pipeops.agent.api.feature.FeatureState;
 import io.pipeops.agent.api.feature.FeatureStatus;
+import io.pipeops.agent.api.kubernetes.PodEvents;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.BooleanSupplier;
 import java.util.function.IntConsumer;
 import org.junit.jupiter.api.AfterEach;
@@ -107,6 +109,53 @@ class ProvisionTest {
                 .filter(r -> "moin".equals(r.getProperty("greeting")))
                 .isPresent());
     assertEquals(beta, framework.serviceId("beta 1.0.0"));
+  }
+
+  @Test
+  void followsAMountedConfigMapAndTellsOfWhatItRefuses() throws Exception {
+    feature("alpha", "1.0.0");
+    feature("beta", "1.0.0");
+    framework.mounted(LIMITS + "alpha: {limit: 3}\n", 1);
+    Provision provision = framework.start();
+    List<String> events = new CopyOnWriteArrayList<>();
+    PodEvents recorder = (reason, message) -> events.add(reason + ": " + message);
+    provision.bindEvents(recorder);
+    framework.await("beta", "1.0.0", FeatureState.ACTIVE);
+    awaitLimit(3);
+
+    framework.mounted(LIMITS + "alpha: {limit: 4}\nfeatures.beta.enabled: false\n", 2);
+    framework.await("beta", "1.0.0", FeatureState.DISABLED);
+    awaitLimit(4);
+    assertEquals(List.of(), events);
+
+    framework.mounted(LIMITS + "alpha: {limit: many}\n", 3);
+    Await.until("told", events::toString, () -> events.size() == 1);
+    assertTrue(events.getFirst().startsWith("SettingsRefused: "), events::toString);
+    assertTrue(events.getFirst().contains("alpha.limit"), events::toString);
+    assertFalse(provision.settingsProblems().isEmpty());
+    assertTrue(provision.settled());
+    framework.mounted("alpha: [not, yaml", 4);
+    Await.until("told", events::toString, () -> events.size() == 2);
+    awaitLimit(4);
+    framework.await("beta", "1.0.0", FeatureState.DISABLED);
+
+    framework.mounted(LIMITS + "alpha: {limit: 5}\n", 5);
+    awaitLimit(5);
+    framework.await("beta", "1.0.0", FeatureState.ACTIVE);
+    assertEquals(List.of(), provision.settingsProblems());
+    assertEquals(2, events.size());
+    provision.unbindEvents(recorder);
+  }
+
+  private void awaitLimit(int limit) {
+    Await.until(
+        "limit " + limit,
+        framework::bundles,
+        () ->
+            framework
+                .sample(IntConsumer.class, "alpha 1.0.0")
+                .filter(r -> Integer.valueOf(limit).equals(r.getProperty("limit")))
+                .isPresent());
   }
 
   @Test

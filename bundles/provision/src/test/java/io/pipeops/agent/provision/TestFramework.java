@@ -5,6 +5,7 @@ import io.pipeops.agent.api.feature.FeatureStatus;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -172,6 +173,29 @@ final class TestFramework implements AutoCloseable {
 
   void settings(String yaml) {
     TestFeature.write(settings, yaml);
+  }
+
+  /**
+   * Writes the settings as kubelet does with a mounted ConfigMap: the file is a link into {@code
+   * ..data}, which is a link to a folder with the time in its name, and that one is swapped.
+   */
+  void mounted(String yaml, int generation) throws IOException {
+    Path mount = settings.getParent().resolve("mount");
+    Path fresh = Files.createDirectories(mount.resolve("..2026_11_25_" + generation));
+    Files.writeString(fresh.resolve("config.yaml"), yaml);
+    Path link = mount.resolve("..data_tmp");
+    Files.createSymbolicLink(link, fresh.getFileName());
+    Path data = mount.resolve("..data");
+    Path before = Files.exists(data) ? data.toRealPath() : null;
+    Files.move(link, data, StandardCopyOption.ATOMIC_MOVE);
+    if (before == null) {
+      Files.createSymbolicLink(mount.resolve("config.yaml"), Path.of("..data/config.yaml"));
+      Files.deleteIfExists(settings);
+      Files.createSymbolicLink(settings, mount.resolve("config.yaml"));
+    } else {
+      Files.delete(before.resolve("config.yaml"));
+      Files.delete(before);
+    }
   }
 
   @Override

@@ -12,7 +12,10 @@ import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.BundleException;
 import org.osgi.framework.Constants;
+import org.osgi.framework.InvalidSyntaxException;
+import org.osgi.framework.ServiceReference;
 import org.osgi.framework.launch.Framework;
+import org.slf4j.LoggerFactory;
 
 /**
  * One running framework with what {@link BaseActivator} brings. Everything else is brought by
@@ -22,6 +25,7 @@ final class AgentFramework implements AutoCloseable {
   private static final int SAFE_LEVEL = 20;
   private static final int ALL_LEVELS = 100;
   private static final long STOP_MILLIS = 30_000;
+  private static final long FAREWELL_MILLIS = 25_000;
 
   private final Framework framework;
   private final CompletableFuture<Integer> exit;
@@ -134,10 +138,34 @@ final class AgentFramework implements AutoCloseable {
     return exit.join();
   }
 
+  /**
+   * Lets bundles say farewell while everything still works, within 25 seconds: services of type
+   * {@link Runnable} with {@code agent.role=farewell}.
+   */
+  private void farewell() throws InterruptedException {
+    BundleContext context = framework.getBundleContext();
+    if (framework.getState() != Bundle.ACTIVE || context == null) {
+      return;
+    }
+    try {
+      for (ServiceReference<Runnable> reference :
+          context.getServiceReferences(Runnable.class, "(agent.role=farewell)")) {
+        Runnable service = context.getService(reference);
+        if (service != null) {
+          Thread thread = Thread.ofPlatform().daemon().name("farewell").start(service);
+          thread.join(FAREWELL_MILLIS);
+        }
+      }
+    } catch (InvalidSyntaxException | IllegalStateException e) {
+      LoggerFactory.getLogger(AgentFramework.class).debug("No farewell: {}", e.toString());
+    }
+  }
+
   /** Stops level by level, features before the platform, within 30 seconds. */
   @Override
   public void close() {
     try {
+      farewell();
       framework.stop();
       framework.waitForStop(STOP_MILLIS);
     } catch (BundleException e) {

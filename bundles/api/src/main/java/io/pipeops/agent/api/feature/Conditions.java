@@ -11,8 +11,14 @@ public final class Conditions {
   /** The cluster's API server answered at least once. */
   public static final String CLUSTER_REACHED = "cluster.reached";
 
-  /** This replica leads; always there when leader election is off. */
+  /**
+   * This replica leads; always there when leader election is off. Goes before its streams have
+   * ended.
+   */
   public static final String AGENT_LEADER = "agent.leader";
+
+  /** Another replica is known to lead, and this one stands by to follow it. */
+  public static final String AGENT_STANDBY = "agent.standby";
 
   private Conditions() {}
 }

@@ -6,7 +6,10 @@ public enum LinkState {
   CONNECTING(1),
   CONNECTED(2),
   RECONNECTING(3),
-  /** Another agent holds this identity at the peer; this one keeps asking, slowly. */
+  /**
+   * Another replica leads, and this one waits for the lead; or another agent holds this identity at
+   * the peer, and this one keeps asking, slowly.
+   */
   STANDBY(4);
 
   private final int code;
