@@ -97,11 +97,11 @@ profile, and only there while the tunnel is on.
   resources: [secrets]
   resourceNames: [{{ .Values.state.secretName | quote }}]
   verbs: [get, update, patch]
-# Which pod leads.
+# Which pod leads. A pod that stands by watches it, so that it takes over at once.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   resourceNames: [{{ include "agent.lease" . | quote }}]
-  verbs: [get, update, patch]
+  verbs: [get, list, watch, update, patch]
 # A name cannot be asked for at creation.
 - apiGroups: [""]
   resources: [configmaps, secrets]
