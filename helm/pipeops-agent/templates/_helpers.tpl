@@ -100,15 +100,15 @@ annotations:
 {{- if .Values.controlPlane.clientCertificateSecret }}
 {{- $_ := set $link "tls_cert_file" "/etc/pipeops-client/tls.crt" }}{{ $_ := set $link "tls_key_file" "/etc/pipeops-client/tls.key" }}
 {{- end }}
-{{- $kubernetes := dict "state_configmap_name" .Values.state.configMapName "state_secret_name" .Values.state.secretName "replicas" (.Values.replicas | int) -}}
-{{- $all := dict "link" $link "kubernetes" $kubernetes "features" .Values.features -}}
+{{- $kubernetes := dict "state_configmap_name" .Values.state.configMapName "state_secret_name" .Values.state.secretName -}}
+{{- $leader := dict "replicas" (.Values.replicas | int) -}}
+{{- $all := dict "link" $link "kubernetes" $kubernetes "leader" $leader "features" .Values.features -}}
 {{- mergeOverwrite $all (deepCopy .Values.settings) | toYaml }}
 {{- end }}
 
 {{/* What of it only counts at the next start. */}}
 {{- define "agent.restartSettings" -}}
 {{- $all := include "agent.settings" . | fromYaml -}}
-{{- $_ := set $all "kubernetes" (omit $all.kubernetes "replicas") -}}
 {{- pick $all "http" "kubernetes" "provision" | toJson }}
 {{- end }}
 

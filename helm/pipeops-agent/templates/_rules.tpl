@@ -116,5 +116,5 @@ profile, and only there while the tunnel is on.
 {{- end }}
 
 {{- define "agent.lease" -}}
-{{- dig "kubernetes" "lease_name" "pipeops-agent" .Values.settings }}
+{{- dig "leader" "lease_name" "pipeops-agent" .Values.settings }}
 {{- end }}

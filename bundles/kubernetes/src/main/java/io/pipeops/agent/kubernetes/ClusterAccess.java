@@ -86,6 +86,11 @@ public final class ClusterAccess {
     }
   }
 
+  /** Whether the API server was found by what Kubernetes mounts into a pod. */
+  boolean inPod() {
+    return config.kubeconfig().isBlank() && server().isPresent();
+  }
+
   /** The API server; empty while no usable place is known. */
   synchronized Optional<LocatedApiServer> server() {
     return Optional.ofNullable(server);

@@ -15,8 +15,10 @@ import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.ConfigurationPolicy;
 import org.osgi.service.component.annotations.Deactivate;
+import org.osgi.service.component.annotations.Modified;
 import org.osgi.service.component.annotations.Reference;
 import org.osgi.service.condition.Condition;
+import org.osgi.service.metatype.annotations.Designate;
 
 /**
  * Publishes the lead as {@link Leadership} and as the condition {@code agent.leader}, and that
@@ -26,13 +28,18 @@ import org.osgi.service.condition.Condition;
 @Component(
     service = HealthCheck.class,
     immediate = true,
-    configurationPid = "io.pipeops.agent.kubernetes",
+    configurationPid = "io.pipeops.agent.leader",
     configurationPolicy = ConfigurationPolicy.REQUIRE,
     property = {"hc.name=leader", "hc.tags=ready"})
+@Designate(ocd = LeaderConfig.class)
 public final class LeaderComponent implements HealthCheck {
   private final BundleContext context;
   private final Runnable readAgain;
-  private final LeaderElection election;
+  private final ClusterAccess access;
+  private final String identity;
+  private final Counters counters;
+  private volatile LeaderElection election;
+  private String how;
   private ServiceRegistration<?> published;
   private ServiceRegistration<?> condition;
   private ServiceRegistration<?> standby;
@@ -40,7 +47,7 @@ public final class LeaderComponent implements HealthCheck {
   @Activate
   public LeaderComponent(
       BundleContext context,
-      KubernetesConfig config,
+      LeaderConfig config,
       @Reference ClusterAccess access,
       @Reference ClusterStateStore store,
       @Reference Metrics metrics) {
@@ -49,31 +56,51 @@ public final class LeaderComponent implements HealthCheck {
 
   LeaderComponent(
       BundleContext context,
-      KubernetesConfig config,
+      LeaderConfig config,
       ClusterAccess access,
       Runnable readAgain,
       Metrics metrics,
       String identity) {
     this.context = context;
     this.readAgain = readAgain;
+    this.access = access;
+    this.identity = identity;
+    this.counters = new Counters(metrics);
     metrics.gauge("pipeops_agent_leader", "1 if this replica leads", () -> leads() ? 1 : 0);
-    if (elects(config, access)) {
-      election =
-          new LeaderElection(
-              access, LeaseSettings.of(config), identity, new Registry(), new Counters(metrics));
-      election.start();
+    begin(config);
+  }
+
+  private void begin(LeaderConfig config) {
+    how = config.election() + " " + config.lease_name();
+    if (elects(config)) {
+      LeaderElection begun =
+          new LeaderElection(access, LeaseSettings.of(config), identity, new Registry(), counters);
+      election = begun;
+      begun.start();
     } else {
       election = null;
       publish(Lead.sole());
     }
   }
 
-  private static boolean elects(KubernetesConfig config, ClusterAccess access) {
-    return switch (config.leader_election()) {
+  private boolean elects(LeaderConfig config) {
+    return switch (config.election()) {
       case "always" -> true;
       case "never" -> false;
-      default -> config.kubeconfig().isBlank() && access.server().isPresent();
+      default -> access.inPod();
     };
+  }
+
+  /** Another pace is taken over as it is; another way of electing begins anew. */
+  @Modified
+  void modified(LeaderConfig config) {
+    LeaderElection present = election;
+    if (!how.equals(config.election() + " " + config.lease_name())) {
+      close();
+      begin(config);
+    } else if (present != null) {
+      present.apply(LeaseSettings.of(config));
+    }
   }
 
   /**
@@ -90,21 +117,23 @@ public final class LeaderComponent implements HealthCheck {
   }
 
   private boolean leads() {
-    return election == null || election.leads();
+    LeaderElection present = election;
+    return present == null || present.leads();
   }
 
   @Override
   public Result execute() {
-    if (election == null) {
+    LeaderElection present = election;
+    if (present == null) {
       return new Result(Result.Status.OK, "leads without an election");
     }
-    String problem = election.problem();
-    if (election.leads()) {
+    String problem = present.problem();
+    if (present.leads()) {
       return problem.isEmpty()
           ? new Result(Result.Status.OK, "leads")
           : new Result(Result.Status.WARN, "leads, but: " + problem);
     }
-    String other = election.follows();
+    String other = present.follows();
     return other.isEmpty()
         ? new Result(
             Result.Status.TEMPORARILY_UNAVAILABLE,
@@ -114,10 +143,11 @@ public final class LeaderComponent implements HealthCheck {
 
   @Deactivate
   void close() {
-    if (election == null) {
+    LeaderElection present = election;
+    if (present == null) {
       withdraw();
     } else {
-      election.close();
+      present.close();
       standBy(false);
     }
   }

@@ -51,7 +51,7 @@ final class LeaderElection {
   }
 
   private final ClusterAccess access;
-  private final LeaseSettings settings;
+  private volatile LeaseSettings settings;
   private final String identity;
   private final Office office;
   private final Tally tally;
@@ -88,6 +88,11 @@ final class LeaderElection {
 
   void start() {
     thread.start();
+  }
+
+  /** Takes other times; the lead stays where it is. */
+  void apply(LeaseSettings changed) {
+    settings = changed;
   }
 
   /** Whether this replica leads now, elected or not. */
@@ -296,7 +301,7 @@ final class LeaderElection {
       if (lead == null) {
         log.warn(
             "Leading without an election, so only one replica may run: {}; permit get, list, watch,"
-                + " create and update of leases, or set kubernetes.leader_election to never",
+                + " create and update of leases, or set leader.election to never",
             problem);
         begin(Lead.sole());
       }

@@ -21,9 +21,9 @@ record LeaseSettings(
     Duration retry,
     boolean lenient,
     boolean alone) {
-  static LeaseSettings of(KubernetesConfig config) {
+  static LeaseSettings of(LeaderConfig config) {
     Duration lease = Duration.ofSeconds(config.lease_seconds());
-    Duration renew = Duration.ofSeconds(config.lease_renew_seconds());
+    Duration renew = Duration.ofSeconds(config.renew_seconds());
     Duration half = lease.dividedBy(2);
     Duration retry = lease.dividedBy(10);
     return new LeaseSettings(
@@ -32,7 +32,7 @@ record LeaseSettings(
         renew.compareTo(half) > 0 ? half : renew,
         lease.multipliedBy(5).dividedBy(6),
         retry.compareTo(Duration.ofSeconds(2)) > 0 ? Duration.ofSeconds(2) : retry,
-        !config.leader_election().equals("always"),
+        !config.election().equals("always"),
         config.replicas() <= 1);
   }
 }

@@ -16,17 +16,21 @@ final class Fakes {
 
   /** Settings with these values, else their defaults. */
   static KubernetesConfig config(Map<String, String> values) {
-    return (KubernetesConfig)
+    return config(KubernetesConfig.class, values);
+  }
+
+  static <T> T config(Class<T> type, Map<String, String> values) {
+    return type.cast(
         Proxy.newProxyInstance(
             Fakes.class.getClassLoader(),
-            new Class<?>[] {KubernetesConfig.class},
+            new Class<?>[] {type},
             (proxy, method, arguments) -> {
               String value = values.get(method.getName());
               if (value == null) {
                 return method.getDefaultValue();
               }
               return method.getReturnType() == int.class ? Integer.valueOf(value) : value;
-            });
+            }));
   }
 
   /** A bundle context that remembers which services are registered. */

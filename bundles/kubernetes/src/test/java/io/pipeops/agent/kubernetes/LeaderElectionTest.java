@@ -3,6 +3,7 @@ package io.pipeops.agent.kubernetes;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pipeops.agent.api.kubernetes.Leadership;
@@ -395,7 +396,7 @@ class LeaderElectionTest {
     LeaderComponent component =
         new LeaderComponent(
             context.context,
-            Fakes.config(Map.of("leader_election", "always")),
+            Fakes.config(LeaderConfig.class, Map.of("election", "always")),
             cluster.access,
             () -> {},
             new Fakes.NoMetrics(),
@@ -403,9 +404,24 @@ class LeaderElectionTest {
     Await.until("published", () -> context.has(Leadership.class) && context.has(Condition.class));
     assertEquals(Result.Status.OK, component.execute().getStatus());
     assertEquals("pod-a", holder());
+    Object lead = context.services.getFirst();
+    component.modified(
+        Fakes.config(LeaderConfig.class, Map.of("election", "always", "replicas", "2")));
+    assertSame(lead, context.services.getFirst(), "another pace is no other lead");
+    component.modified(Fakes.config(LeaderConfig.class, Map.of("election", "never")));
+    assertEquals("", holder());
+    assertTrue(context.has(Leadership.class));
+    assertEquals("leads without an election", message(component));
+    component.modified(Fakes.config(LeaderConfig.class, Map.of("election", "always")));
+    Await.until("elected again", () -> message(component).equals("leads"));
+    assertEquals("pod-a", holder());
     component.close();
     assertTrue(context.services.isEmpty());
     assertEquals("", holder());
+  }
+
+  private static String message(LeaderComponent component) {
+    return component.execute().iterator().next().getMessage();
   }
 
   @ParameterizedTest
@@ -416,7 +432,7 @@ class LeaderElectionTest {
     LeaderComponent component =
         new LeaderComponent(
             context.context,
-            Fakes.config(Map.of("leader_election", mode, "kubeconfig", "x")),
+            Fakes.config(LeaderConfig.class, Map.of("election", mode)),
             cluster.access,
             () -> {},
             new Fakes.NoMetrics(),
@@ -443,7 +459,8 @@ class LeaderElectionTest {
   @Test
   void timesThatDoNotFitTogetherAreMadeToFit() {
     LeaseSettings settings =
-        LeaseSettings.of(Fakes.config(Map.of("lease_seconds", "6", "lease_renew_seconds", "600")));
+        LeaseSettings.of(
+            Fakes.config(LeaderConfig.class, Map.of("lease_seconds", "6", "renew_seconds", "600")));
     assertEquals(Duration.ofSeconds(3), settings.renew());
     assertEquals(Duration.ofSeconds(5), settings.deadline());
     assertTrue(settings.renew().plus(settings.retry()).compareTo(settings.deadline()) < 0);
