@@ -38,7 +38,7 @@ public @interface LeaderConfig {
       description =
           "A leader that is gone is replaced after this time, in seconds; one that cannot renew the"
               + " lease stops leading after five sixths of it")
-  int lease_seconds() default 30;
+  int lease_seconds() default 40;
 
   @AttributeDefinition(
       min = "1",
@@ -46,5 +46,5 @@ public @interface LeaderConfig {
       description =
           "How often the leader renews the lease, in seconds, at most half of the time above; each"
               + " renewal is a request to the API server")
-  int renew_seconds() default 15;
+  int renew_seconds() default 20;
 }

@@ -3,9 +3,6 @@ package io.pipeops.agent.kubernetes;
 import io.pipeops.agent.kubernetes.StateObject.RefusedException;
 import java.io.IOException;
 import java.time.Duration;
-import java.time.Instant;
-import java.time.temporal.ChronoUnit;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
@@ -19,14 +16,12 @@ import org.slf4j.LoggerFactory;
  */
 final class LeaderElection {
   private static final Logger log = LoggerFactory.getLogger(LeaderElection.class);
-  private static final Duration LIMIT = Duration.ofSeconds(5);
 
   /** For so long a replica that is alone waits for the API server before it leads without it. */
   private static final Duration FIRST_LIMIT = Duration.ofSeconds(7);
 
   private static final Duration ASK_AGAIN = Duration.ofMinutes(5);
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(10);
-  private static final int WATCH_SECONDS = 300;
 
   /** Where the lead is announced. Called by one thread at a time, with no lock held. */
   interface Office {
@@ -61,13 +56,11 @@ final class LeaderElection {
   /** Held while the lease is written or the lead changes hands. */
   private final ReentrantLock acting = new ReentrantLock();
 
-  private LeaseObject object;
+  private volatile LeaseTenure tenure;
   private volatile Lead lead;
   private volatile boolean held;
   private volatile boolean over;
   private volatile String problem = "nobody is known to lead yet";
-  private long renewedAt;
-  private long term;
   private boolean stoodBy;
   private boolean pollOnly;
   private Duration pause;
@@ -93,6 +86,10 @@ final class LeaderElection {
   /** Takes other times; the lead stays where it is. */
   void apply(LeaseSettings changed) {
     settings = changed;
+    LeaseTenure present = tenure;
+    if (present != null) {
+      present.apply(changed);
+    }
   }
 
   /** Whether this replica leads now, elected or not. */
@@ -121,24 +118,32 @@ final class LeaderElection {
           away(new IOException(access.problem()));
           continue;
         }
-        if (object == null) {
+        if (tenure == null) {
           String namespace = access.server().orElseThrow().namespace();
-          object = new LeaseObject(api.get(), namespace, settings.name());
+          LeaseObject object = new LeaseObject(api.get(), namespace, settings.name());
+          tenure = new LeaseTenure(object, view, identity, settings);
         }
-        if (held) {
-          view.awaitTime(renewedAt + settings.renew().toNanos());
-          act(this::renew);
-        } else {
-          act(this::seek);
-          follow();
-        }
+        step();
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  private void step() throws InterruptedException {
+    try {
+      if (held) {
+        view.awaitTime(tenure.renewedAt() + settings.renew().toNanos());
+        act(this::renew);
+      } else {
+        act(this::seek);
+        follow();
+      }
     } catch (RuntimeException | LinkageError e) {
-      log.error("The election of a leader failed; this replica does not lead", e);
+      log.error("The election of a leader failed in an unexpected way; beginning anew", e);
       problem = "internal error: " + e;
       lose("of an internal error");
+      view.awaitTime(System.nanoTime() + LONGEST_PAUSE.toNanos());
     }
   }
 
@@ -169,42 +174,26 @@ final class LeaderElection {
   }
 
   private void seek() throws IOException, InterruptedException {
-    view.observed(object.read(LIMIT).orElse(null));
+    tenure.look();
     if (view.free()) {
       take();
     }
   }
 
   private void take() throws IOException, InterruptedException {
-    LeaseRecord seen = view.seen();
-    long begun = System.nanoTime();
-    long now = ChronoUnit.MICROS.between(Instant.EPOCH, Instant.now());
-    long next = seen == null ? now : Math.max(now, seen.term() + 1);
-    Optional<LeaseRecord> written =
-        seen == null
-            ? object.create(fresh(next), LIMIT)
-            : object.replace(seen.taken(identity, settings.lease(), next), LIMIT);
-    if (written.isEmpty()) {
-      view.observed(object.read(LIMIT).orElse(null));
+    if (!tenure.take()) {
       return;
     }
-    view.observed(written.get());
-    term = next;
-    renewedAt = begun;
     held = true;
     settled();
-    log.info("This replica leads {} identity={} term={}", object, identity, term);
+    log.info("This replica leads {} identity={} term={}", tenure, identity, tenure.term());
     Lead present = lead;
     if (present == null) {
-      begin(new Lead(object.key(), term, this::handOver));
+      begin(new Lead(tenure.key(), tenure.term(), this::handOver));
     } else {
-      present.elected(object.key(), term, this::handOver);
+      present.elected(tenure.key(), tenure.term(), this::handOver);
       office.changed(present);
     }
-  }
-
-  private Map<String, Object> fresh(long next) {
-    return LeaseRecord.fresh(object.namespace(), settings.name(), identity, settings.lease(), next);
   }
 
   private void begin(Lead begun) {
@@ -215,42 +204,15 @@ final class LeaderElection {
   }
 
   private void renew() throws IOException, InterruptedException {
-    long begun = System.nanoTime();
-    if (begun - renewedAt >= settings.deadline().toNanos() && !settings.alone()) {
+    if (tenure.leftNanos() <= 0 && !settings.alone()) {
       // This process stood still, or the machine did: another replica may lead by now.
       lose("the lease was not renewed for " + settings.deadline().toSeconds() + " s");
-      return;
+    } else if (tenure.renew()) {
+      tally.renewed(true);
+      settled();
+    } else {
+      lose("replica " + view.other() + " has taken the lease");
     }
-    LeaseRecord seen = view.seen();
-    Optional<LeaseRecord> written =
-        object.replace(seen.renewed(identity, settings.lease(), term), limit());
-    if (written.isEmpty()) {
-      Optional<LeaseRecord> found = object.read(limit());
-      view.observed(found.orElse(null));
-      if (view.taken()) {
-        lose("replica " + found.get().holder() + " has taken the lease");
-        return;
-      }
-      log.info("{} was changed by somebody; it is taken back", object);
-      written =
-          found.isEmpty()
-              ? object.create(fresh(term), limit())
-              : object.replace(found.get().renewed(identity, settings.lease(), term), limit());
-      if (written.isEmpty()) {
-        throw new IOException("others keep changing " + object);
-      }
-    }
-    view.observed(written.get());
-    renewedAt = begun;
-    tally.renewed(true);
-    settled();
-  }
-
-  /** No call may take longer than this replica may still lead. */
-  private Duration limit() {
-    long left = renewedAt + settings.deadline().toNanos() - System.nanoTime();
-    Duration longest = settings.alone() ? LIMIT : Duration.ofNanos(Math.max(left, 1_000_000));
-    return longest.compareTo(LIMIT) < 0 ? longest : LIMIT;
   }
 
   /** Another replica leads: until it does not any more. */
@@ -265,11 +227,11 @@ final class LeaderElection {
     stoodBy = true;
     if (!complaint.equals(other)) {
       complaint = other;
-      log.info("Standing by: replica {} leads {}", other, object);
+      log.info("Standing by: replica {} leads {}", other, tenure);
     }
     problem = "";
     office.standBy(true);
-    int status = pollOnly ? 403 : watch();
+    int status = pollOnly ? 403 : tenure.watch();
     if (status == 403 || status == 405) {
       pollOnly = true;
       view.watching();
@@ -279,16 +241,6 @@ final class LeaderElection {
     }
     if (!over && view.free()) {
       act(this::take);
-    }
-  }
-
-  private int watch() throws InterruptedException {
-    view.watching();
-    try (LeaseWatch watch = object.watch(view.version(), WATCH_SECONDS, view)) {
-      return view.awaitFree(TimeUnit.SECONDS.toNanos(WATCH_SECONDS + 10L));
-    } catch (IOException e) {
-      view.ended(0);
-      return 0;
     }
   }
 
@@ -318,7 +270,7 @@ final class LeaderElection {
     if (held) {
       tally.renewed(false);
       complain("The lease cannot be renewed: " + problem + "; trying again");
-      long left = renewedAt + settings.deadline().toNanos() - now;
+      long left = tenure.leftNanos();
       if (left <= 0 && !settings.alone()) {
         lose("the lease could not be renewed: " + problem);
       } else {
@@ -361,7 +313,7 @@ final class LeaderElection {
 
   private void settled() {
     if (!problem.isEmpty() && !complaint.isEmpty()) {
-      log.info("{} is held and renewed", object);
+      log.info("{} is held and renewed", tenure);
     }
     problem = "";
     complaint = "";
@@ -382,53 +334,29 @@ final class LeaderElection {
       tally.lost();
       office.end(last);
       held = false;
-      if (!release()) {
-        return view.taken();
+      if (tenure.release()) {
+        log.info("The lead is free for another replica");
       }
+    } catch (IOException e) {
+      log.warn("The lease is not given away and runs out by itself: {}", e.getMessage());
+      return false;
     } finally {
       acting.unlock();
     }
-    log.info("The lead is free for another replica");
-    return awaitSuccessor(end);
-  }
-
-  /** Gives the lease away; false if it was not ours any more or cannot be written. */
-  private boolean release() throws InterruptedException {
     try {
-      LeaseRecord seen = view.seen();
-      Optional<LeaseRecord> written =
-          seen == null ? Optional.empty() : object.replace(seen.released(), LIMIT);
-      if (written.isEmpty()) {
-        view.observed(object.read(LIMIT).orElse(null));
-        seen = view.seen();
-        if (seen == null || !seen.holder().equals(identity)) {
-          return false;
-        }
-        written = object.replace(seen.released(), LIMIT);
-      }
-      written.ifPresent(view::observed);
-      return written.isPresent();
+      return tenure.awaitSuccessor(end);
     } catch (IOException e) {
-      log.warn("The lease is not given back and runs out by itself: {}", e.getMessage());
+      log.debug("Cannot see who leads now: {}", e.getMessage());
       return false;
     }
   }
 
-  private boolean awaitSuccessor(long end) throws InterruptedException {
-    while (!view.taken() && end - System.nanoTime() > 0 && !view.closed()) {
-      view.watching();
-      try (LeaseWatch watch = object.watch(view.version(), WATCH_SECONDS, view)) {
-        view.awaitTaken(end);
-        if (view.ended()) {
-          view.observed(object.read(LIMIT).orElse(view.seen()));
-          view.awaitTime(Math.min(end, System.nanoTime() + 500_000_000));
-        }
-      } catch (IOException e) {
-        log.debug("Cannot see who leads now: {}", e.getMessage());
-        return false;
-      }
+  private void release() throws InterruptedException {
+    try {
+      tenure.release();
+    } catch (IOException e) {
+      log.warn("The lease is not given back and runs out by itself: {}", e.getMessage());
     }
-    return view.taken();
   }
 
   /** Ends the lead, tells everyone, and then gives the lease back, within a few seconds. */
