@@ -118,6 +118,45 @@ public @interface HubConfig {
   long total_queue_bytes() default 0;
 
   @AttributeDefinition(
+      description =
+          "Whether agents are offered streams (yamux), which carry ports, SPDY and the fast way to"
+              + " the cluster API")
+  boolean yamux() default true;
+
+  @AttributeDefinition(
+      description =
+          "Ports that administrators may open to TCP and UDP services of clusters, such as"
+              + " 15000-15099; empty for none")
+  String port_range() default "";
+
+  @AttributeDefinition(
+      description = "Address that these ports listen on; empty for that of the hub itself")
+  String port_host() default "";
+
+  @AttributeDefinition(
+      description = "How many TCP connections, or UDP clients, one such port may have at a time",
+      min = "1",
+      max = "100000")
+  int port_connections() default 1000;
+
+  @AttributeDefinition(
+      description = "How many streams to one agent may be open at a time",
+      min = "1",
+      max = "100000")
+  int agent_streams() default 4096;
+
+  @AttributeDefinition(
+      description = "What the receive window of one stream may grow to, in bytes",
+      min = "262144",
+      max = "16777216")
+  int stream_window_bytes() default 4194304;
+
+  @AttributeDefinition(
+      description = "Bytes that all streams together may hold unread; 0 for a quarter of the heap",
+      min = "0")
+  long stream_memory_bytes() default 0;
+
+  @AttributeDefinition(
       description = "How long one slow client may hold up the connection of an agent",
       min = "0",
       max = "10")
@@ -148,6 +187,12 @@ public @interface HubConfig {
       description =
           "Whether clients may send Impersonate headers to a cluster, and so act as anyone there")
   boolean allow_impersonation() default false;
+
+  @AttributeDefinition(
+      description =
+          "Whether a line is logged for each request to a cluster: the token's id, method, path,"
+              + " status, bytes and duration")
+  boolean audit() default false;
 
   @AttributeDefinition(
       description = "How many network connections are accepted at a time",

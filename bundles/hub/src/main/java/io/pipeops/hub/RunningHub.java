@@ -5,7 +5,10 @@ import io.pipeops.hub.agents.AgentEndpoint;
 import io.pipeops.hub.agents.AgentLimits;
 import io.pipeops.hub.agents.AgentMetrics;
 import io.pipeops.hub.agents.AgentSessions;
+import io.pipeops.hub.agents.StreamLimits;
 import io.pipeops.hub.kube.KubeHandler;
+import io.pipeops.hub.ports.PortDesk;
+import io.pipeops.hub.ports.PortSettings;
 import io.pipeops.hub.rest.LiveSessions;
 import io.pipeops.hub.rest.RestApi;
 import io.pipeops.hub.rest.RestSettings;
@@ -59,8 +62,11 @@ final class RunningHub implements AutoCloseable {
       AgentSessions sessions =
           new AgentSessions(
               store, limits, new AgentMetrics(metrics), scheduler, store.sessionWatch());
+      sessions.streamLimits(streamLimits(config));
       RestSettings rest =
           new RestSettings(version, config.external_url(), tls.flatMap(HubTls::caPem));
+      PortDesk ports = new PortDesk(portSettings(config), store, sessions, metrics);
+      open.push(ports::close);
       Optional<SslContextFactory.Server> certificate = tls.map(HubTls::contextFactory);
       server =
           new HubServer(
@@ -70,10 +76,16 @@ final class RunningHub implements AutoCloseable {
               new AgentEndpoint(store, sessions, config.gateway_url()),
               List.of(
                   new KubeHandler(
-                      store, sessions, limits.responseHead(), config.allow_impersonation()),
-                  new RestApi(store, LiveSessions.of(sessions), rest, metrics)));
+                      store,
+                      sessions,
+                      limits.responseHead(),
+                      config.allow_impersonation(),
+                      config.audit()),
+                  new RestApi(
+                      store, LiveSessions.of(sessions), rest, metrics, Optional.of(ports))));
       open.push(server::close);
       server.start();
+      ports.start();
       // Before the server: agents are told that the hub stops, instead of being cut off.
       open.push(sessions::close);
     } catch (IOException | RuntimeException e) {
@@ -133,6 +145,26 @@ final class RunningHub implements AutoCloseable {
         config.connection_requests(),
         Duration.ofSeconds(config.header_seconds()),
         Duration.ofSeconds(config.idle_seconds()));
+  }
+
+  private static PortSettings portSettings(HubConfig config) throws IOException {
+    try {
+      return PortSettings.of(
+          config.port_host().isBlank() ? config.host() : config.port_host(),
+          config.port_range(),
+          config.port_connections());
+    } catch (IllegalArgumentException e) {
+      throw new IOException(e.getMessage(), e);
+    }
+  }
+
+  private static StreamLimits streamLimits(HubConfig config) {
+    long memory = config.stream_memory_bytes();
+    return new StreamLimits(
+        config.yamux(),
+        config.agent_streams(),
+        config.stream_window_bytes(),
+        memory > 0 ? memory : Runtime.getRuntime().maxMemory() / 4);
   }
 
   private static AgentLimits limits(HubConfig config) {

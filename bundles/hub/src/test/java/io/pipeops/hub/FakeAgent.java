@@ -60,6 +60,8 @@ public final class FakeAgent implements AutoCloseable {
     session = client.connect(new Endpoint(), request).get(10, TimeUnit.SECONDS);
   }
 
+  private volatile Consumer<byte[]> binary = bytes -> {};
+
   /** Connects; a refused upgrade throws an ExecutionException with an UpgradeException. */
   public static FakeAgent connect(URI uri, String token) throws Exception {
     return new FakeAgent(uri, token);
@@ -86,6 +88,14 @@ public final class FakeAgent implements AutoCloseable {
     }
 
     @Override
+    public void onWebSocketBinary(ByteBuffer payload, Callback callback) {
+      byte[] bytes = new byte[payload.remaining()];
+      payload.get(bytes);
+      callback.succeed();
+      binary.accept(bytes);
+    }
+
+    @Override
     public void onWebSocketError(Throwable cause) {
       // The test sees it by the connection's end.
     }
@@ -95,6 +105,11 @@ public final class FakeAgent implements AutoCloseable {
       closed.complete(code);
       callback.succeed();
     }
+  }
+
+  /** Deals with each binary message on the reader's thread from now on. */
+  public void binary(Consumer<byte[]> handler) {
+    binary = handler;
   }
 
   /** Deals with each message on the reader's thread from now on. */

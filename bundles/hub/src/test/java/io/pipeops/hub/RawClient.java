@@ -77,6 +77,14 @@ public final class RawClient implements AutoCloseable {
     return body.toString();
   }
 
+  /** The first chunk of a body in chunks, after its head. */
+  public String chunkOf(String head) throws IOException {
+    if (!head.toLowerCase(java.util.Locale.ROOT).contains("transfer-encoding: chunked")) {
+      throw new IOException("not in chunks: " + head);
+    }
+    return chunk();
+  }
+
   /** Reads one chunk; empty at the end. Its closing CRLF may come with the next one. */
   public String chunk() throws IOException {
     StringBuilder size = new StringBuilder();

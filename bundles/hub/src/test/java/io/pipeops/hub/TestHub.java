@@ -4,6 +4,7 @@ import io.pipeops.hub.agents.AgentEndpoint;
 import io.pipeops.hub.agents.AgentLimits;
 import io.pipeops.hub.agents.AgentMetrics;
 import io.pipeops.hub.agents.AgentSessions;
+import io.pipeops.hub.agents.StreamLimits;
 import io.pipeops.hub.kube.KubeHandler;
 import java.net.URI;
 import java.time.Duration;
@@ -36,6 +37,10 @@ public final class TestHub implements AutoCloseable {
       throws Exception {
     scheduler.start();
     sessions = new AgentSessions(directory, limits, new AgentMetrics(null), scheduler);
+    // The agents of most tests know nothing of streams; those that do switch them on.
+    StreamLimits streams = StreamLimits.standard();
+    sessions.streamLimits(
+        new StreamLimits(false, streams.streams(), streams.window(), streams.memory()));
     server =
         new HubServer(
             listener,
@@ -44,6 +49,11 @@ public final class TestHub implements AutoCloseable {
             new AgentEndpoint(directory, sessions, gatewayUrl),
             List.of(new KubeHandler(directory, sessions, limits.responseHead(), false)));
     server.start();
+  }
+
+  /** Offers streams to agents that come from now on. */
+  public void offerStreams() {
+    sessions.streamLimits(StreamLimits.standard());
   }
 
   /** The standard limits with short times, for tests that wait for them. */

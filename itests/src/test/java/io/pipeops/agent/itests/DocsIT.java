@@ -85,7 +85,7 @@ class DocsIT {
         } else if (shown.contains("pipeops-agent hub")) {
           background(
               command.replace("http.port=8081", "http.port=0")
-                  + " --set hub.port=0 --run-dir "
+                  + " --set hub.port=0 --set hub.port_range=15000-15099 --run-dir "
                   + dir.resolve("hub-run"));
           hub = awaitFile(dir.resolve("hub-run/hub.address"));
           Files.writeString(
@@ -109,6 +109,8 @@ class DocsIT {
         } else if (shown.contains("/kubeconfig")) {
           run(command);
           assertTrue(Files.readString(dir.resolve("kubeconfig")).contains("current-context"));
+        } else if (shown.contains("/ports")) {
+          assertTrue(run(command).contains("\"open\":true"));
         } else if (shown.startsWith("curl ")) {
           String answer = run(command);
           Files.writeString(

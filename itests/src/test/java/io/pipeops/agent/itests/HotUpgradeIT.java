@@ -39,15 +39,40 @@ class HotUpgradeIT {
   }
 
   @Test
+  void forwardIsReplacedSideBySideAndNobodyNotices() throws Exception {
+    replaced("forward");
+  }
+
+  @Test
   void tunnelIsReplacedSideBySideAndNobodyNotices() throws Exception {
+    // Without this nothing of the API goes by messages.
+    spine.values.put("forward.api", "false");
+    spine.writeSettings();
+    Await.until(
+        "the setting is in force",
+        LIMIT,
+        () -> spine.get("/version").statusCode() == 200 && tunnelRequests() > 0);
+    replaced("tunnel");
+  }
+
+  private double tunnelRequests() throws Exception {
+    for (String line : spine.local("/metrics").body().lines().toList()) {
+      if (line.startsWith("pipeops_agent_tunnel_requests_total{target=\"api\"}")) {
+        return Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1));
+      }
+    }
+    return 0;
+  }
+
+  private void replaced(String feature) throws Exception {
     try (Load load = Load.start(spine, 50);
         Follow log = Follow.start(spine)) {
       log.awaitLines(5);
-      kit.upgrade("tunnel", "1.1.0");
+      kit.upgrade(feature, "1.1.0");
       Await.until(
-          "the new version is active", LIMIT, () -> states("tunnel").contains("1.1.0 ACTIVE"));
+          "the new version is active", LIMIT, () -> states(feature).contains("1.1.0 ACTIVE"));
       Await.until(
-          "the old version drains", LIMIT, () -> states("tunnel").contains("1.0.0 DRAINING"));
+          "the old version drains", LIMIT, () -> states(feature).contains("1.0.0 DRAINING"));
       int before = log.lines();
       log.awaitLines(before + 5);
       load.stop();
@@ -56,9 +81,9 @@ class HotUpgradeIT {
       log.close();
       assertEquals("", log.gaps());
       Await.until(
-          "the old version left", LIMIT, () -> states("tunnel").equals(List.of("1.1.0 ACTIVE")));
+          "the old version left", LIMIT, () -> states(feature).equals(List.of("1.1.0 ACTIVE")));
     }
-    assertTrue(spine.agent().log().contains("tunnel"), "the plan is logged");
+    assertTrue(spine.agent().log().contains(feature), "the plan is logged");
   }
 
   @Test
@@ -92,7 +117,7 @@ class HotUpgradeIT {
   }
 
   private void rolledBack(String version, Class<?> activator) throws Exception {
-    for (String feature : List.of("tunnel", "heartbeat")) {
+    for (String feature : List.of("tunnel", "forward", "heartbeat")) {
       kit.upgradeWith(feature, version, activator);
       Await.until(
           feature + " " + version + " is rolled back",

@@ -7,7 +7,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** The kubectl that the environment names in {@code KUBECTL}, with one kubeconfig. */
@@ -17,12 +19,20 @@ final class Kubectl {
   private final List<String> program;
   private final Path kubeconfig;
   private final Path dir;
+  private final Map<String, String> environment = new HashMap<>();
   private int runs;
 
   Kubectl(Path dir, Path kubeconfig) {
     this.program = List.of(System.getenv("KUBECTL").trim().split("\\s+"));
     this.kubeconfig = kubeconfig;
     this.dir = dir;
+  }
+
+  /** From now on by SPDY instead of WebSocket. */
+  Kubectl bySpdy() {
+    environment.put("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", "false");
+    environment.put("KUBECTL_PORT_FORWARD_WEBSOCKETS", "false");
+    return this;
   }
 
   static boolean available() {
@@ -68,10 +78,12 @@ final class Kubectl {
         List.of(
             "--kubeconfig", kubeconfig.toString(), "--cache-dir", dir.resolve("cache").toString()));
     line.addAll(List.of(arguments));
-    return new ProcessBuilder(line)
-        .redirectOutput(file(runs, "out").toFile())
-        .redirectError(file(runs, "err").toFile())
-        .start();
+    ProcessBuilder builder =
+        new ProcessBuilder(line)
+            .redirectOutput(file(runs, "out").toFile())
+            .redirectError(file(runs, "err").toFile());
+    builder.environment().putAll(environment);
+    return builder.start();
   }
 
   int last() {

@@ -193,4 +193,59 @@ class KubectlIT {
     kubectl.run("cp", "-n", NAMESPACE, pod + ":/tmp/copied", back.toString());
     assertEquals(-1, java.nio.file.Files.mismatch(there, back));
   }
+
+  @Test
+  @Order(7)
+  void spdyWorksLikeWebSocket() throws Exception {
+    Kubectl spdy =
+        new Kubectl(java.nio.file.Files.createDirectory(dir.resolve("s")), spine.kubeconfig())
+            .bySpdy();
+    assertEquals(
+        "hi\n",
+        spdy.withInput("hi\n", "exec", "-i", "-n", NAMESPACE, "deployment/web", "--", "cat"));
+    Kubectl.Result failed =
+        spdy.result(
+            "", "exec", "-n", NAMESPACE, "deployment/web", "--", "sh", "-c", "echo no >&2; exit 7");
+    assertEquals(7, failed.code(), failed.err());
+    assertTrue(failed.err().contains("no"), failed.err());
+    byte[] data = new byte[8 << 20];
+    new java.util.Random(2).nextBytes(data);
+    Path there = java.nio.file.Files.write(dir.resolve("spdy-there"), data);
+    Path back = dir.resolve("spdy-back");
+    String pod =
+        spdy.run("get", "pods", "-n", NAMESPACE, "-l", "app=web", "-o", "name")
+            .lines()
+            .findFirst()
+            .orElseThrow()
+            .replace("pod/", "");
+    spdy.run("cp", "-n", NAMESPACE, there.toString(), pod + ":/tmp/spdy");
+    spdy.run("cp", "-n", NAMESPACE, pod + ":/tmp/spdy", back.toString());
+    assertEquals(-1, java.nio.file.Files.mismatch(there, back));
+    spdy.run(
+        "exec", "-n", NAMESPACE, pod, "--", "sh", "-c", "echo hello > /tmp/index.html; httpd -p 8080 -h /tmp");
+    for (Kubectl way : new Kubectl[] {spdy, kubectl}) {
+      Process forward = way.start("port-forward", "-n", NAMESPACE, "pod/" + pod, ":8080");
+      int run = way.last();
+      try {
+        String port =
+            Await.value(
+                "a local port",
+                Duration.ofSeconds(60),
+                () -> {
+                  var matcher =
+                      java.util.regex.Pattern.compile("127.0.0.1:(\\d+)").matcher(way.output(run));
+                  return matcher.find() ? matcher.group(1) : null;
+                });
+        try (var socket = new java.net.Socket("127.0.0.1", Integer.parseInt(port))) {
+          socket
+              .getOutputStream()
+              .write("GET /index.html HTTP/1.0\r\n\r\n".getBytes(java.nio.charset.StandardCharsets.US_ASCII));
+          assertTrue(new String(socket.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.US_ASCII).contains("hello"));
+        }
+      } finally {
+        forward.destroy();
+        forward.waitFor();
+      }
+    }
+  }
 }

@@ -15,7 +15,9 @@ import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.CertificateFactory;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
@@ -33,6 +35,13 @@ public final class Spine implements AutoCloseable {
   public final Path dir;
   public final Path settings;
   public final Map<String, String> values = new LinkedHashMap<>();
+
+  /** Further settings of the hub, as name=value. */
+  public final List<String> hubSettings = new ArrayList<>();
+
+  /** Further variables of the agent's environment. */
+  public final Map<String, String> environment = new LinkedHashMap<>();
+
   private Program cluster;
   private Program hub;
   private Program agent;
@@ -74,20 +83,19 @@ public final class Spine implements AutoCloseable {
 
   public void startHub(String port) throws IOException {
     Files.deleteIfExists(dir.resolve("hub-run/hub.address"));
-    hub =
-        Program.start(
-            dir,
-            "hub",
-            "hub",
-            Map.of(),
-            "--set",
+    List<String> settings = new ArrayList<>(hubSettings);
+    settings.addAll(
+        List.of(
             "hub.port=" + port,
-            "--set",
             "hub.state_dir=" + dir.resolve("hub"),
-            "--set",
             "http.port=0",
-            "--set",
-            "http.host=127.0.0.1");
+            "http.host=127.0.0.1"));
+    List<String> arguments = new ArrayList<>();
+    for (String setting : settings) {
+      arguments.add("--set");
+      arguments.add(setting);
+    }
+    hub = Program.start(dir, "hub", "hub", Map.of(), arguments.toArray(String[]::new));
     String address = hub.address("hub.address");
     Await.until("tokens of the hub", START, () -> Files.exists(dir.resolve("hub/agent.token")));
     values.putIfAbsent("link.url", address);
@@ -129,7 +137,7 @@ public final class Spine implements AutoCloseable {
     all[0] = "--config";
     all[1] = settings.toString();
     System.arraycopy(arguments, 0, all, 2, arguments.length);
-    agent = Program.start(dir, "agent", "run", Map.of(), all);
+    agent = Program.start(dir, "agent", "run", environment, all);
     agent.address("http.address");
   }
 

@@ -17,12 +17,14 @@ import javax.net.ssl.SSLContext;
 /**
  * One stream of a hub to the cluster's API server: HTTP/1.1 in the stream, TLS from here on, with
  * the cluster's CA, so that the hub needs neither the CA nor a token of the cluster. Before
- * anything else the hub is told how it went: one byte 0 when the connection stands; 1 and a text if
- * it does not, which also says that no request has reached anybody.
+ * anything else the hub is told how it went, by one byte: 0 when the connection stands, 2 when it
+ * stands but the agent's own credentials are not added, 1 and a text if it does not, which also
+ * says that no request has reached anybody.
  */
 final class ApiForward {
   static final byte CONNECTED = 0;
   static final byte FAILED = 1;
+  static final byte CONNECTED_ANONYMOUSLY = 2;
 
   /** How long a peer has to take a refusal before the stream is closed. */
   private static final Duration LAST_WORDS = Duration.ofSeconds(5);
@@ -60,7 +62,8 @@ final class ApiForward {
     try (channel) {
       Wire wire = secure ? tls(server, channel, host, port) : Wire.tcp(channel);
       all.meters().opened(Kind.API);
-      stream.write(ByteBuffer.wrap(new byte[] {CONNECTED}));
+      byte how = settings.apiAsAgent() ? CONNECTED : CONNECTED_ANONYMOUSLY;
+      stream.write(ByteBuffer.wrap(new byte[] {how}));
       RequestHeads heads =
           new RequestHeads(
               wire,

@@ -3,6 +3,7 @@ package io.pipeops.hub.agents;
 import io.pipeops.agent.api.link.Message;
 import io.pipeops.agent.protocol.BinaryResponse;
 import io.pipeops.agent.protocol.Envelopes;
+import io.pipeops.agent.protocol.GatewayHelloAck;
 import io.pipeops.agent.protocol.Heartbeat;
 import io.pipeops.agent.protocol.Ping;
 import io.pipeops.agent.protocol.Pong;
@@ -14,10 +15,12 @@ import io.pipeops.agent.protocol.ProxyResponseChunk;
 import io.pipeops.agent.protocol.ProxyResponseEnd;
 import io.pipeops.agent.protocol.ProxyResponseHeader;
 import io.pipeops.agent.protocol.Register;
+import io.pipeops.agent.protocol.StreamIds;
 import io.pipeops.agent.protocol.WebSocketClose;
 import io.pipeops.agent.protocol.WebSocketData;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
@@ -41,6 +44,8 @@ import org.slf4j.LoggerFactory;
 final class AgentConnection implements FrameHandler {
   private static final Logger log = LoggerFactory.getLogger(AgentConnection.class);
 
+  private static final long COMPARE_EVERY = TimeUnit.MINUTES.toNanos(1);
+
   /** Messages that are not understood are noted once, then only counted. */
   private final AtomicBoolean noted = new AtomicBoolean();
 
@@ -50,6 +55,7 @@ final class AgentConnection implements FrameHandler {
   private final String gatewayUrl;
   private final String remoteAddress;
   private final AgentWriter writer;
+  private final AgentStreams streams;
   private final ControlLane lane = new ControlLane("hub-agent-control");
   private final MessageAssembler assembler;
   private final StallBudget stalls;
@@ -64,6 +70,7 @@ final class AgentConnection implements FrameHandler {
   private volatile boolean probed;
   private volatile Scheduler.Task pinger;
   private boolean text;
+  private long compared = System.nanoTime();
 
   /**
    * @param gateway whether it came in by the gateway's endpoint
@@ -85,7 +92,33 @@ final class AgentConnection implements FrameHandler {
     this.writer =
         new AgentWriter(
             sessions.metrics().bytesOut, cause -> drop("the connection to the agent broke"));
+    this.streams =
+        new AgentStreams(
+            writer,
+            sessions.streamLimits(),
+            sessions.streamBudget(),
+            sessions.metrics(),
+            new AgentStreams.Requests() {
+              @Override
+              public List<String> live() {
+                AgentSession served = session;
+                return served == null ? List.of() : served.live();
+              }
+
+              @Override
+              public void orphaned(String id) {
+                AgentSession served = session;
+                if (served != null) {
+                  served.orphaned(id);
+                }
+              }
+            },
+            reason -> onLane(() -> close(1011, reason)));
     schedulePing();
+  }
+
+  AgentStreams streams() {
+    return streams;
   }
 
   AgentCredential credential() {
@@ -207,6 +240,9 @@ final class AgentConnection implements FrameHandler {
   /** Deals with a whole message; answers the stream that has too much queued now, or null. */
   private AgentStream deliver(byte[] bytes) {
     try {
+      if (!text && streams.feed(bytes)) {
+        return null;
+      }
       if (text || looksLikeJson(bytes)) {
         return dispatch(Envelopes.parse(bytes, 0, bytes.length));
       }
@@ -239,7 +275,7 @@ final class AgentConnection implements FrameHandler {
     return false;
   }
 
-  private AgentStream dispatch(Message message) {
+  private AgentStream dispatch(Message message) throws ProtocolException {
     switch (message.type()) {
       case ProxyResponseChunk.TYPE,
           ProxyResponseHeader.TYPE,
@@ -254,6 +290,8 @@ final class AgentConnection implements FrameHandler {
         AgentSession served = session;
         return served == null ? null : served.receive(message);
       }
+      case GatewayHelloAck.TYPE -> streams.accepted(GatewayHelloAck.parse(message.payload()));
+      case StreamIds.TYPE -> streams.ids(StreamIds.parse(message.payload()));
       case Ping.TYPE -> writer.control(Envelopes.write(message.requestId(), Pong.now()));
       case Register.TYPE -> onLane(() -> sessions.desk().register(this, message));
       case Heartbeat.TYPE -> onLane(() -> sessions.desk().heartbeat(this, message));
@@ -337,6 +375,10 @@ final class AgentConnection implements FrameHandler {
       return;
     }
     sendPing();
+    if (System.nanoTime() - compared > COMPARE_EVERY) {
+      compared = System.nanoTime();
+      streams.compare();
+    }
     schedulePing();
   }
 
@@ -414,6 +456,7 @@ final class AgentConnection implements FrameHandler {
     }
     pinger.cancel();
     writer.close();
+    streams.lost(reason);
     AgentSession served = session;
     if (served != null) {
       log.info("Agent gone: {} reason={}", describe(), reason);

@@ -143,6 +143,7 @@ public final class AgentEndpoint extends Handler.Abstract.NonBlocking {
       return false;
     }
     log.info("Agent connected: {}", connection.describe());
+    connection.streams().offer();
     return true;
   }
 

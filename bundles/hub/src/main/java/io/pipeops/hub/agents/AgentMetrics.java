@@ -31,6 +31,8 @@ public final class AgentMetrics {
   final Metrics.Counter bytesOut;
   final Metrics.Counter registrations;
   final Metrics.Counter refused;
+  final Metrics.Counter tcpStreams;
+  final Metrics.Counter orphans;
   final Metrics.Counter heartbeats;
   final Metrics.Counter malformed;
   final Metrics.Counter handOvers;
@@ -49,6 +51,11 @@ public final class AgentMetrics {
     bytesOut = counter("agent_sent_bytes_total", "Bytes of messages sent to agents");
     registrations = counter("registrations_total", "Registrations accepted");
     refused = counter("agent_refusals_total", "Agents refused for their token or their cluster");
+    tcpStreams = counter("agent_streams_total", "Streams opened to agents");
+    orphans =
+        counter(
+            "orphans_total",
+            "Streams that were ended because the agent did not know them any more");
     heartbeats = counter("heartbeats_total", "Heartbeats received");
     handOvers = counter("hand_overs_total", "Clusters handed over from one leader to the next");
     malformed = counter("malformed_messages_total", "Messages of agents that were not understood");
@@ -64,6 +71,26 @@ public final class AgentMetrics {
 
   void sockets(DoubleSupplier value) {
     metrics.gauge("pipeops_hub_websockets_open", "WebSockets to clusters that are open now", value);
+  }
+
+  void outgoing(String queue, DoubleSupplier value) {
+    metrics.gauge(
+        "pipeops_hub_agent_queued_bytes",
+        "Bytes that wait to be sent to agents",
+        value,
+        "class",
+        queue);
+  }
+
+  void yamux(DoubleSupplier value) {
+    metrics.gauge("pipeops_hub_agent_streams_open", "Streams to agents that are open now", value);
+  }
+
+  void memory(DoubleSupplier value) {
+    metrics.gauge(
+        "pipeops_hub_stream_memory_bytes",
+        "Memory that unread data and large windows of streams take",
+        value);
   }
 
   void queued(DoubleSupplier value) {

@@ -26,10 +26,12 @@ import java.nio.ByteBuffer;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -55,6 +57,7 @@ public final class AgentSession {
   private final AgentMetrics metrics;
   private final AtomicLong totalQueued;
   private final ConcurrentHashMap<String, AgentStream> streams = new ConcurrentHashMap<>();
+  private final AtomicInteger byStream = new AtomicInteger();
   private final Instant since = Instant.now();
   private volatile String lost;
   private volatile Instant lastHeartbeat;
@@ -84,6 +87,11 @@ public final class AgentSession {
 
   public RegisteredCluster cluster() {
     return cluster;
+  }
+
+  /** The streams of its agent's connection. */
+  public AgentStreams streams() {
+    return connection.streams();
   }
 
   AgentConnection connection() {
@@ -161,9 +169,15 @@ public final class AgentSession {
           .writer()
           .control(Envelopes.write("", new HandedOver("a newer leader serves the cluster")));
     }
-    if (streams.isEmpty()) {
+    connection.streams().retire();
+    if (quiet()) {
       idle.run();
     }
+  }
+
+  /** Whether nothing is open. */
+  boolean quiet() {
+    return streams.isEmpty() && connection.streams().open() == 0;
   }
 
   /** Its time is over. */
@@ -184,9 +198,8 @@ public final class AgentSession {
   /** Null if another session serves the cluster since. */
   private AgentStream open(AgentStream stream, ProxyRequestBuilder request)
       throws AgentGoneException, TooManyRequestsException, InterruptedException {
-    if (streams.size() >= limits.requests()) {
-      throw new TooManyRequestsException(
-          "the cluster has " + limits.requests() + " requests in flight already");
+    if (streams.size() + byStream.get() >= limits.requests()) {
+      throw tooMany();
     }
     ByteBuffer message = Envelopes.write(stream.id(), request.build());
     connection.writer().awaitRoom();
@@ -226,13 +239,60 @@ public final class AgentSession {
         since,
         connection.remoteAddress(),
         Optional.ofNullable(lastHeartbeat),
-        streams.size(),
+        openStreams(),
         connection.receivedBytes(),
         connection.writer().sentBytes());
   }
 
+  /** The ids of all requests of which something is still awaited from the agent. */
+  List<String> live() {
+    List<String> live = new ArrayList<>();
+    for (AgentStream stream : streams.values()) {
+      if (!stream.over()) {
+        live.add(stream.id());
+      }
+    }
+    return live;
+  }
+
+  /**
+   * Counts a request that goes by a stream of its own; {@link #leave} has to follow.
+   *
+   * @throws TooManyRequestsException if the cluster has too many requests in flight
+   */
+  public void enter() throws TooManyRequestsException {
+    if (streams.size() + byStream.incrementAndGet() > limits.requests()) {
+      byStream.decrementAndGet();
+      throw tooMany();
+    }
+    metrics.requests.increment();
+  }
+
+  /** Such a request is over. */
+  public void leave() {
+    byStream.decrementAndGet();
+  }
+
+  /** Notes that a request became a connection of another protocol. */
+  public void switched() {
+    metrics.sockets.increment();
+  }
+
+  private TooManyRequestsException tooMany() {
+    return new TooManyRequestsException(
+        "the cluster has " + limits.requests() + " requests in flight already");
+  }
+
+  /** Ends a request that the agent does not know. */
+  void orphaned(String id) {
+    AgentStream stream = streams.get(id);
+    if (stream != null) {
+      stream.fail(new AgentErrorException("the agent does not know the request any more"), false);
+    }
+  }
+
   int openStreams() {
-    return streams.size();
+    return streams.size() + byStream.get();
   }
 
   int openSockets() {
@@ -281,7 +341,7 @@ public final class AgentSession {
                   stream.switched() ? WebSocketClose.kubernetes(stream.id()) : new ProxyCancel()));
     }
     Runnable idle = whenIdle;
-    if (idle != null && streams.isEmpty()) {
+    if (idle != null && quiet()) {
       idle.run();
     }
   }

@@ -1,5 +1,6 @@
 package io.pipeops.hub.agents;
 
+import io.pipeops.agent.protocol.yamux.WindowBudget;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
@@ -32,6 +33,8 @@ public final class AgentSessions implements AutoCloseable {
   private final AgentLimits limits;
   private final AgentMetrics metrics;
   private final Scheduler scheduler;
+  private volatile StreamLimits streamLimits = StreamLimits.standard();
+  private volatile WindowBudget streamBudget = new WindowBudget(streamLimits.memory());
   private final RegistrationDesk desk;
   private final SessionWatch watch;
 
@@ -62,6 +65,19 @@ public final class AgentSessions implements AutoCloseable {
     metrics.streams(() -> all().mapToInt(AgentSession::openStreams).sum());
     metrics.sockets(() -> all().mapToInt(AgentSession::openSockets).sum());
     metrics.queued(queued::get);
+    metrics.outgoing(
+        "control",
+        () ->
+            sessions.values().stream()
+                .mapToLong(s -> s.connection().writer().controlQueued())
+                .sum());
+    metrics.outgoing(
+        "bulk",
+        () ->
+            sessions.values().stream().mapToLong(s -> s.connection().writer().bulkQueued()).sum());
+    metrics.memory(() -> streamBudget.used());
+    metrics.yamux(
+        () -> sessions.values().stream().mapToInt(s -> s.connection().streams().open()).sum());
   }
 
   private Stream<AgentSession> all() {
@@ -116,6 +132,20 @@ public final class AgentSessions implements AutoCloseable {
     for (AgentSession session : all().toList()) {
       session.connection().close(1001, "the hub is stopping");
     }
+  }
+
+  /** Sets what streams may take; to be called before agents come. */
+  public void streamLimits(StreamLimits next) {
+    streamLimits = next;
+    streamBudget = new WindowBudget(next.memory());
+  }
+
+  StreamLimits streamLimits() {
+    return streamLimits;
+  }
+
+  WindowBudget streamBudget() {
+    return streamBudget;
   }
 
   AgentLimits limits() {
@@ -248,10 +278,25 @@ public final class AgentSessions implements AutoCloseable {
         old.openStreams());
     // A moment later, so that the word reaches the agent before the end does.
     old.relieve(successor, () -> scheduler.schedule(old::relieved, 1, TimeUnit.SECONDS));
+    awaitQuiet(old);
     scheduler.schedule(old::relieved, LAST_STREAMS.toSeconds(), TimeUnit.SECONDS);
     if (old.connection().over()) {
       ended(old);
     }
+  }
+
+  /** Streams, unlike requests, do not tell when the last one ends. */
+  private void awaitQuiet(AgentSession old) {
+    scheduler.schedule(
+        () -> {
+          if (old.quiet()) {
+            old.relieved();
+          } else if (!old.connection().over()) {
+            awaitQuiet(old);
+          }
+        },
+        1,
+        TimeUnit.SECONDS);
   }
 
   void ended(AgentSession session) {

@@ -205,7 +205,8 @@ public final class AgentStream implements AutoCloseable {
     }
   }
 
-  private synchronized boolean over() {
+  /** Whether nothing more is awaited from the agent. */
+  synchronized boolean over() {
     return ended || failure != null || closed;
   }
 

@@ -40,11 +40,19 @@ final class AgentWriter {
   private final Metrics.Counter sent;
   private final Consumer<Throwable> onFailure;
   private final ArrayDeque<ByteBuffer> control = new ArrayDeque<>();
+
+  /** Binary control messages, which go out before the text ones. */
+  private final ArrayDeque<ByteBuffer> controlFrames = new ArrayDeque<>();
+
   private final Map<String, Lane> lanes = new HashMap<>();
   private final ArrayDeque<Lane> turns = new ArrayDeque<>();
   private final ArrayDeque<Lane> urgent = new ArrayDeque<>();
   private int urgentRun;
   private final Pump pump = new Pump();
+
+  /** Whether the message that was taken last is text. */
+  private boolean text;
+
   private CoreSession socket;
   private boolean closed;
   private long controlBytes;
@@ -61,9 +69,16 @@ final class AgentWriter {
   }
 
   private static final class Lane {
+    final String name;
+    final boolean text;
     final ArrayDeque<ByteBuffer> messages = new ArrayDeque<>();
     long bytes;
     boolean dropped;
+
+    Lane(String name, boolean text) {
+      this.name = name;
+      this.text = text;
+    }
   }
 
   /** Begins to write. */
@@ -78,6 +93,7 @@ final class AgentWriter {
   synchronized void close() {
     closed = true;
     control.clear();
+    controlFrames.clear();
     turns.clear();
     urgent.clear();
     lanes.values().forEach(lane -> lane.dropped = true);
@@ -85,6 +101,16 @@ final class AgentWriter {
     controlBytes = 0;
     bulkBytes = 0;
     notifyAll();
+  }
+
+  /** Bytes of control messages that wait. */
+  synchronized long controlQueued() {
+    return controlBytes;
+  }
+
+  /** Bytes of bodies and streams that wait. */
+  synchronized long bulkQueued() {
+    return bulkBytes;
   }
 
   synchronized long sentBytes() {
@@ -97,11 +123,20 @@ final class AgentWriter {
    * @return false if the writer is closed or far too many wait already
    */
   boolean control(ByteBuffer message) {
+    return control(message, control);
+  }
+
+  /** As {@link #control} for a binary message. */
+  boolean controlFrame(ByteBuffer frame) {
+    return control(frame, controlFrames);
+  }
+
+  private boolean control(ByteBuffer message, ArrayDeque<ByteBuffer> queue) {
     synchronized (this) {
       if (closed || controlBytes + message.remaining() > CONTROL_LIMIT) {
         return false;
       }
-      control.add(message);
+      queue.add(message);
       controlBytes += message.remaining();
     }
     pump.iterate();
@@ -122,12 +157,22 @@ final class AgentWriter {
    * @return false if the stream was dropped or the connection is gone
    */
   boolean bulk(String stream, ByteBuffer message, boolean interactive) throws InterruptedException {
+    return bulk(stream, message, interactive, true);
+  }
+
+  /** As {@link #bulk} for a binary message; its stream is forgotten when nothing of it waits. */
+  boolean frame(String stream, ByteBuffer frame) throws InterruptedException {
+    return bulk(stream, frame, true, false);
+  }
+
+  private boolean bulk(String stream, ByteBuffer message, boolean interactive, boolean asText)
+      throws InterruptedException {
     int size = message.remaining();
     synchronized (this) {
       if (closed) {
         return false;
       }
-      Lane lane = lanes.computeIfAbsent(stream, key -> new Lane());
+      Lane lane = lanes.computeIfAbsent(stream, key -> new Lane(key, asText));
       // A stream may always have one message queued, or a busy neighbour could starve it.
       while (!lane.dropped
           && lane.bytes > 0
@@ -164,7 +209,11 @@ final class AgentWriter {
     if (socket == null || closed) {
       return null;
     }
-    ByteBuffer message = control.poll();
+    ByteBuffer message = controlFrames.poll();
+    text = message == null;
+    if (message == null) {
+      message = control.poll();
+    }
     if (message != null) {
       controlBytes -= message.remaining();
     } else {
@@ -175,8 +224,11 @@ final class AgentWriter {
       message = lane.messages.remove();
       lane.bytes -= message.remaining();
       bulkBytes -= message.remaining();
+      text = lane.text;
       if (!lane.messages.isEmpty()) {
         turns.add(lane);
+      } else if (!lane.text) {
+        lanes.remove(lane.name, lane);
       }
     }
     sentBytes += message.remaining();
@@ -199,7 +251,7 @@ final class AgentWriter {
       if (message == null) {
         return Action.IDLE;
       }
-      Frame frame = new Frame(OpCode.TEXT, true, message);
+      Frame frame = new Frame(text ? OpCode.TEXT : OpCode.BINARY, true, message);
       socket.sendFrame(
           new OutgoingEntry.Builder(frame, Callback.from(this::succeeded, this::failed))
               .batch(false)

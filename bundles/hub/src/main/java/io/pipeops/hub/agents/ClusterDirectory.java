@@ -37,6 +37,11 @@ public interface ClusterDirectory {
   /** Whether this bearer token may call the cluster's Kubernetes API. */
   boolean authorizeClient(String clusterId, String bearer);
 
+  /** The id of a client's token, for the audit log; empty for a token that is nobody's. */
+  default Optional<String> clientId(String bearer) {
+    return Optional.empty();
+  }
+
   /**
    * Whether this bearer token may call the Kubernetes API of any cluster, which tells a token of
    * another cluster (403) from one that is nobody's (401).

@@ -145,6 +145,9 @@ final class RegistrationDesk {
             "",
             gatewayUrl,
             Map.of(HandedOver.OFFER, true)));
+    if (gatewayUrl.isEmpty()) {
+      connection.streams().offer();
+    }
   }
 
   private static Register parse(Message message) throws ProtocolException {
@@ -245,6 +248,7 @@ final class RegistrationDesk {
       return null;
     }
     log.info("Cluster is back: {}", connection.describe());
+    connection.streams().offer();
     return claimed.get();
   }
 

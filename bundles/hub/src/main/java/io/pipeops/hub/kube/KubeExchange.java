@@ -1,5 +1,6 @@
 package io.pipeops.hub.kube;
 
+import io.pipeops.agent.protocol.Extensions;
 import io.pipeops.agent.protocol.Headers;
 import io.pipeops.hub.agents.AgentErrorException;
 import io.pipeops.hub.agents.AgentGoneException;
@@ -42,8 +43,8 @@ final class KubeExchange implements Runnable {
       KubeStatus.of(
           501,
           "NotImplemented",
-          "the hub does not carry SPDY: exec, attach, port-forward and cp work by WebSocket, which"
-              + " kubectl 1.31 and newer use unless told otherwise");
+          "this cluster's agent does not carry SPDY: exec, attach, port-forward and cp work by"
+              + " WebSocket, which kubectl 1.31 and newer use unless told otherwise");
 
   private final ClusterDirectory directory;
   private final AgentSessions sessions;
@@ -51,11 +52,15 @@ final class KubeExchange implements Runnable {
   private final boolean impersonation;
   private final WebSocketMappings sockets;
   private final RecentRefusals refusals;
+  private final AuditLog audit;
   private final Request request;
   private final Response response;
   private final Callback callback;
-  private DisconnectWatch watch;
-  private boolean over;
+  private final ClientWatch watch;
+
+  // For the audit log.
+  private int status;
+  private long bytes;
 
   KubeExchange(
       ClusterDirectory directory,
@@ -64,6 +69,7 @@ final class KubeExchange implements Runnable {
       boolean impersonation,
       WebSocketMappings sockets,
       RecentRefusals refusals,
+      AuditLog audit,
       Request request,
       Response response,
       Callback callback) {
@@ -73,13 +79,23 @@ final class KubeExchange implements Runnable {
     this.impersonation = impersonation;
     this.sockets = sockets;
     this.refusals = refusals;
+    this.audit = audit;
     this.request = request;
     this.response = response;
     this.callback = callback;
+    this.watch = new ClientWatch(request);
   }
 
   @Override
   public void run() {
+    long begun = System.nanoTime();
+    serve();
+    if (audit.enabled()) {
+      audit.note(request, status, bytes, System.nanoTime() - begun);
+    }
+  }
+
+  private void serve() {
     try {
       KubePath path = KubePath.parse(request.getHttpURI().getPath());
       KubeStatus refusal = refusal(path);
@@ -90,6 +106,9 @@ final class KubeExchange implements Runnable {
       Optional<AgentSession> session = sessions.session(path.clusterId());
       if (session.isEmpty()) {
         refuse(unavailable("the cluster's agent is not connected"));
+        return;
+      }
+      if (byStream(session.get(), path)) {
         return;
       }
       if (Upgrade.isSpdy(request)) {
@@ -112,6 +131,31 @@ final class KubeExchange implements Runnable {
         refuse(unavailable("the hub's store is not available"));
       }
     }
+  }
+
+  /** The fast way, with agents that know it; false if this is none of them. */
+  private boolean byStream(AgentSession session, KubePath path) throws InterruptedException {
+    if (!session.streams().knows(Extensions.API_STREAM)) {
+      return false;
+    }
+    boolean upgrade = Upgrade.isSpdy(request) || Upgrade.isWebSocket(request);
+    KubeStatus fault = upgrade ? Upgrade.fault(request, path) : null;
+    if (fault != null) {
+      refuse(fault);
+      return true;
+    }
+    ApiExchange exchange =
+        new ApiExchange(
+            request,
+            response,
+            callback,
+            responseHead,
+            impersonation,
+            () -> directory.serviceToken(path.clusterId()));
+    boolean done = exchange.run(session, path);
+    status = exchange.status();
+    bytes = exchange.bytes();
+    return done;
   }
 
   /** Why the request may not go on, or null. */
@@ -143,16 +187,18 @@ final class KubeExchange implements Runnable {
   }
 
   private void socket(AgentSession session, KubePath path) throws InterruptedException {
-    KubeStatus status = Upgrade.fault(request, path);
-    if (status == null) {
-      status =
+    KubeStatus fault = Upgrade.fault(request, path);
+    if (fault == null) {
+      fault =
           new SocketExchange(request, response, callback, sockets, responseHead)
               .run(session, path, toCluster(path));
     }
-    if (status != null) {
-      refusals.note(refusalKey(path), status);
+    if (fault != null) {
+      refusals.note(refusalKey(path), fault);
       response.reset();
-      refuse(status);
+      refuse(fault);
+    } else {
+      status = 101;
     }
   }
 
@@ -222,7 +268,7 @@ final class KubeExchange implements Runnable {
     try {
       AgentResponse head = stream.head(responseHead);
       answer(stream, head);
-      stopWatch();
+      watch.stop();
       callback.succeeded();
     } catch (AgentErrorException e) {
       fail(KubeStatus.of(502, "BadGateway", "the cluster's agent: " + e.getMessage()), e);
@@ -253,32 +299,13 @@ final class KubeExchange implements Runnable {
     }
   }
 
-  private synchronized void watch(AgentStream stream) {
-    if (!over && consumed()) {
-      watch = DisconnectWatch.start(request, () -> stream.abort("the client went away"));
-    }
-  }
-
-  /** Whether the request was read to its end, so that nobody else reads from the connection. */
-  private boolean consumed() {
-    Content.Chunk chunk = request.read();
-    if (chunk == null) {
-      return false;
-    }
-    boolean last = chunk.isLast() && !chunk.hasRemaining();
-    chunk.release();
-    return last;
-  }
-
-  private synchronized void stopWatch() {
-    over = true;
-    if (watch != null) {
-      watch.stop();
-    }
+  private void watch(AgentStream stream) {
+    watch.start(() -> stream.abort("the client went away"));
   }
 
   private void answer(AgentStream stream, AgentResponse head)
       throws IOException, InterruptedException {
+    status = head.status();
     response.setStatus(head.status());
     HeaderFilter.toClient(head.headers(), response.getHeaders());
     if (!stream.ready()) {
@@ -288,14 +315,16 @@ final class KubeExchange implements Runnable {
     while (!last) {
       ByteBuffer piece = stream.take();
       last = piece == null || stream.complete();
+      bytes += piece == null ? 0 : piece.remaining();
       Content.Sink.write(response, last, piece == null ? BufferUtil.EMPTY_BUFFER : piece);
     }
   }
 
-  private void refuse(KubeStatus status) {
-    stopWatch();
-    log.debug("Request refused: status={} reason={}", status.code(), status.message());
-    status.send(response, callback);
+  private void refuse(KubeStatus refusal) {
+    watch.stop();
+    status = refusal.code();
+    log.debug("Request refused: status={} reason={}", refusal.code(), refusal.message());
+    refusal.send(response, callback);
   }
 
   /** Answers if that is still possible; else cuts the connection. */
@@ -310,7 +339,7 @@ final class KubeExchange implements Runnable {
   }
 
   private void failed(Throwable cause) {
-    stopWatch();
+    watch.stop();
     callback.failed(cause);
   }
 }

@@ -20,18 +20,31 @@ public final class KubeHandler extends Handler.Abstract.NonBlocking {
   private final AgentSessions sessions;
   private final Duration responseHead;
   private final boolean impersonation;
+  private final AuditLog audit;
   private final RecentRefusals refusals = new RecentRefusals();
   private volatile WebSocketMappings sockets;
 
-  /**
-   * @param responseHead how long a response may take to begin
-   * @param impersonation whether {@code Impersonate-*} headers reach the cluster
-   */
+  /** Without an audit log. */
   public KubeHandler(
       ClusterDirectory directory,
       AgentSessions sessions,
       Duration responseHead,
       boolean impersonation) {
+    this(directory, sessions, responseHead, impersonation, false);
+  }
+
+  /**
+   * @param responseHead how long a response may take to begin
+   * @param impersonation whether {@code Impersonate-*} headers reach the cluster
+   * @param audit whether each request is logged
+   */
+  public KubeHandler(
+      ClusterDirectory directory,
+      AgentSessions sessions,
+      Duration responseHead,
+      boolean impersonation,
+      boolean audit) {
+    this.audit = new AuditLog(directory, audit);
     this.directory = directory;
     this.sessions = sessions;
     this.responseHead = responseHead;
@@ -63,6 +76,7 @@ public final class KubeHandler extends Handler.Abstract.NonBlocking {
             impersonation,
             sockets,
             refusals,
+            audit,
             request,
             response,
             callback);

@@ -7,8 +7,14 @@ import java.util.List;
  *
  * @param clusterId the cluster that is meant
  * @param path the decoded path at its API server
+ * @param raw the same as the client encoded it
  */
-record KubePath(String clusterId, String path) {
+record KubePath(String clusterId, String path, String raw) {
+  /** Of a path that needs no encoding. */
+  KubePath(String clusterId, String path) {
+    this(clusterId, path, path);
+  }
+
   static final String PREFIX = "/k8s/clusters/";
 
   /**
@@ -22,9 +28,12 @@ record KubePath(String clusterId, String path) {
   static KubePath parse(String raw) throws RawPath.RefusedException {
     String decoded = RawPath.decode(raw);
     int end = decoded.indexOf('/', PREFIX.length());
+    // No slash is encoded, so the same one ends the id in both.
+    int rawEnd = raw.indexOf('/', PREFIX.length());
     return end < 0
-        ? new KubePath(decoded.substring(PREFIX.length()), "/")
-        : new KubePath(decoded.substring(PREFIX.length(), end), decoded.substring(end));
+        ? new KubePath(decoded.substring(PREFIX.length()), "/", "/")
+        : new KubePath(
+            decoded.substring(PREFIX.length(), end), decoded.substring(end), raw.substring(rawEnd));
   }
 
   boolean isApi() {

@@ -35,26 +35,24 @@ final class Upgrade {
     return false;
   }
 
-  /** Why this is no WebSocket handshake that could succeed, or null. */
+  /** Why this is no request for another protocol that could succeed, or null. */
   static KubeStatus fault(Request request, KubePath path) {
     HttpFields headers = request.getHeaders();
     if (!path.path().startsWith("/api/") && !path.path().startsWith("/apis/")) {
-      return KubeStatus.badRequest("there is no WebSocket at this path");
+      return KubeStatus.badRequest("there is no WebSocket or SPDY at this path");
     }
-    if (!HttpMethod.GET.is(request.getMethod())
+    boolean webSocket = isWebSocket(request);
+    boolean post = HttpMethod.POST.is(request.getMethod()) && !webSocket;
+    if ((!post && !HttpMethod.GET.is(request.getMethod()))
         || request.getLength() > 0
         || headers.contains(HttpHeader.TRANSFER_ENCODING)) {
-      return KubeStatus.badRequest("a WebSocket handshake is a GET without a body");
+      return KubeStatus.badRequest("a handshake is a GET without a body");
     }
     boolean connection =
         headers.getCSV(HttpHeader.CONNECTION, false).stream()
             .anyMatch(value -> value.equalsIgnoreCase("upgrade"));
-    String key = headers.get("Sec-WebSocket-Key");
-    if (!connection
-        || key == null
-        || key.isBlank()
-        || !"13".equals(headers.get("Sec-WebSocket-Version"))) {
-      return KubeStatus.badRequest("not a valid WebSocket handshake");
+    if (!connection || (webSocket && !isHandshake(headers))) {
+      return KubeStatus.badRequest("not a valid WebSocket or SPDY handshake");
     }
     List<String> protocols = protocols(request);
     if (protocols.size() > MOST_PROTOCOLS
@@ -62,6 +60,11 @@ final class Upgrade {
       return KubeStatus.badRequest("too many WebSocket subprotocols");
     }
     return null;
+  }
+
+  private static boolean isHandshake(HttpFields headers) {
+    String key = headers.get("Sec-WebSocket-Key");
+    return key != null && !key.isBlank() && "13".equals(headers.get("Sec-WebSocket-Version"));
   }
 
   /** The subprotocols that may be offered to the cluster, in the client's order. */

@@ -12,7 +12,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** A request's body: one flat JSON object whose fields are known and text. */
+/** A request's body: one flat JSON object whose fields are known, and text or whole numbers. */
 final class Body {
   static final int MAX = 16 * 1024;
   private static final JsonFactory JSON =
@@ -37,6 +37,14 @@ final class Body {
    * @param known the fields that it may have; a body of no bytes has none
    */
   static Body parse(byte[] bytes, Set<String> known) throws Problem {
+    return parse(bytes, known, Set.of());
+  }
+
+  /**
+   * @param known the fields that it may have
+   * @param numbers those of them that are whole numbers
+   */
+  static Body parse(byte[] bytes, Set<String> known, Set<String> numbers) throws Problem {
     Map<String, String> fields = new HashMap<>();
     if (bytes.length == 0) {
       return new Body(fields);
@@ -50,8 +58,10 @@ final class Body {
         if (!known.contains(name)) {
           throw Problem.badRequest("The body has a field that is not known here", form);
         }
-        if (json.nextToken() != JsonToken.VALUE_STRING) {
-          throw Problem.badRequest("The field %s is not text".formatted(name), form);
+        boolean number = numbers.contains(name);
+        if (json.nextToken() != (number ? JsonToken.VALUE_NUMBER_INT : JsonToken.VALUE_STRING)) {
+          throw Problem.badRequest(
+              "The field %s is not %s".formatted(name, number ? "a whole number" : "text"), form);
         }
         fields.put(name, json.getText());
       }

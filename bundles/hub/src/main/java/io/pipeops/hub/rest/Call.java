@@ -75,6 +75,11 @@ final class Call {
 
   /** The body, if it is JSON and not too large. */
   Body body(Set<String> known) throws Problem, IOException {
+    return body(known, Set.of());
+  }
+
+  /** As {@link #body(Set)}; some of the fields are whole numbers. */
+  Body body(Set<String> known, Set<String> numbers) throws Problem, IOException {
     byte[] bytes;
     try (InputStream in = Content.Source.asInputStream(request)) {
       bytes = in.readNBytes(Body.MAX + 1);
@@ -95,7 +100,7 @@ final class Call {
           "The body is not marked as JSON",
           "Send the header 'Content-Type: application/json'");
     }
-    return Body.parse(bytes, known);
+    return Body.parse(bytes, known, numbers);
   }
 
   private static boolean json(String type) {

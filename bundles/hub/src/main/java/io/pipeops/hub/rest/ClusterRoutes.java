@@ -2,6 +2,7 @@ package io.pipeops.hub.rest;
 
 import com.fasterxml.jackson.core.JsonGenerator;
 import io.pipeops.hub.agents.SessionInfo;
+import io.pipeops.hub.ports.PortDesk;
 import io.pipeops.hub.store.ClusterRecord;
 import io.pipeops.hub.store.HeartbeatSummary;
 import io.pipeops.hub.store.HubStore;
@@ -26,8 +27,11 @@ final class ClusterRoutes {
   private final HubStore store;
   private final LiveSessions sessions;
   private final RestSettings settings;
+  private final Optional<PortDesk> ports;
 
-  ClusterRoutes(HubStore store, LiveSessions sessions, RestSettings settings) {
+  ClusterRoutes(
+      HubStore store, LiveSessions sessions, RestSettings settings, Optional<PortDesk> ports) {
+    this.ports = ports;
     this.store = store;
     this.sessions = sessions;
     this.settings = settings;
@@ -69,6 +73,7 @@ final class ClusterRoutes {
     }
     log.info("Cluster deleted cluster={}", id);
     sessions.disconnect(id, "the cluster was deleted from the hub");
+    ports.ifPresent(desk -> desk.clusterDeleted(id));
     return Answer.empty(204);
   }
 

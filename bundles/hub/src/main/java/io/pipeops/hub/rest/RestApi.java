@@ -1,6 +1,7 @@
 package io.pipeops.hub.rest;
 
 import io.pipeops.agent.api.metrics.Metrics;
+import io.pipeops.hub.ports.PortDesk;
 import io.pipeops.hub.store.HubStore;
 import io.pipeops.hub.store.StoreUnavailableException;
 import java.io.IOException;
@@ -34,7 +35,20 @@ public final class RestApi extends Handler.Abstract {
   private final Metrics.Counter refused;
   private final Metrics.Counter failed;
 
+  /** Without ports. */
   public RestApi(HubStore store, LiveSessions sessions, RestSettings settings, Metrics metrics) {
+    this(store, sessions, settings, metrics, Optional.empty());
+  }
+
+  /**
+   * @param ports who opens ports; empty if nobody does
+   */
+  public RestApi(
+      HubStore store,
+      LiveSessions sessions,
+      RestSettings settings,
+      Metrics metrics,
+      Optional<PortDesk> ports) {
     this.store = store;
     String name = "pipeops_hub_api_requests_total";
     String help = "Requests to the hub's REST API, by what came of them";
@@ -46,8 +60,9 @@ public final class RestApi extends Handler.Abstract {
         "Clients that watch the hub's events now",
         () -> store.events().watchers());
     routes.addAll(new HubRoutes(store, sessions, settings).routes());
-    routes.addAll(new ClusterRoutes(store, sessions, settings).routes());
+    routes.addAll(new ClusterRoutes(store, sessions, settings, ports).routes());
     routes.addAll(new TokenRoutes(store, sessions).routes());
+    routes.addAll(new PortRoutes(store, ports).routes());
   }
 
   /** What is served, for the check of its description. */

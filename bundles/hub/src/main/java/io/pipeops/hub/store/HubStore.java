@@ -35,6 +35,7 @@ public final class HubStore implements ClusterDirectory, AutoCloseable {
   private final EventFeed events;
   private final TokenRecords tokens;
   private final ClusterRecords clusters;
+  private final PortRecords ports;
   private final Map<String, String> names = new ConcurrentHashMap<>();
 
   private HubStore(StateDirectory state, Database database, StoreSettings settings)
@@ -46,6 +47,7 @@ public final class HubStore implements ClusterDirectory, AutoCloseable {
     this.events = new EventFeed(later::log);
     this.tokens = new TokenRecords(database, later);
     this.clusters = new ClusterRecords(database, box);
+    this.ports = new PortRecords(database);
   }
 
   /**
@@ -161,6 +163,11 @@ public final class HubStore implements ClusterDirectory, AutoCloseable {
         .flatMap(AccessToken::clusterId)
         .filter(clusterId::equals)
         .isPresent();
+  }
+
+  @Override
+  public Optional<String> clientId(String bearer) {
+    return tokens.authenticate(TokenKind.CLIENT, bearer).map(AccessToken::id);
   }
 
   @Override
@@ -285,6 +292,58 @@ public final class HubStore implements ClusterDirectory, AutoCloseable {
           "%s token %s".formatted(kind.column(), token));
     }
     return found;
+  }
+
+  // Ports
+
+  /**
+   * Stores a port of the hub that leads to a service of a cluster.
+   *
+   * @param candidates the hub's ports to choose from
+   * @throws IllegalArgumentException if there is no such cluster
+   * @throws IllegalStateException if none of them is free
+   */
+  public ServicePort createPort(
+      String clusterId,
+      String protocol,
+      List<Integer> candidates,
+      String service,
+      String namespace,
+      int targetPort) {
+    UUID cluster =
+        Columns.uuid(clusterId)
+            .orElseThrow(() -> new IllegalArgumentException("There is no cluster " + clusterId));
+    ServicePort made = ports.create(cluster, protocol, candidates, service, namespace, targetPort);
+    events.publish(
+        "port_created",
+        clusterId,
+        names.getOrDefault(clusterId, ""),
+        "%s port %d to %s.%s:%d".formatted(protocol, made.port(), service, namespace, targetPort));
+    return made;
+  }
+
+  /**
+   * Ports in the order of their ids.
+   *
+   * @param clusterId whose; empty for all clusters
+   */
+  public List<ServicePort> ports(String clusterId, String after, int limit) {
+    Optional<UUID> cluster = Columns.uuid(clusterId);
+    return !clusterId.isEmpty() && cluster.isEmpty()
+        ? List.of()
+        : ports.list(cluster.orElse(null), Columns.uuid(after).orElse(null), limit);
+  }
+
+  /** Deletes a port; false if the cluster has no such port. */
+  public boolean deletePort(String clusterId, String id) {
+    Optional<UUID> cluster = Columns.uuid(clusterId);
+    Optional<UUID> port = Columns.uuid(id);
+    boolean deleted =
+        cluster.isPresent() && port.isPresent() && ports.delete(cluster.get(), port.get());
+    if (deleted) {
+      events.publish("port_deleted", clusterId, names.getOrDefault(clusterId, ""), "port " + id);
+    }
+    return deleted;
   }
 
   /** The log of events, newest first, without heartbeats. */

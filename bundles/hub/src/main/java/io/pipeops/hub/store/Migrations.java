@@ -21,7 +21,7 @@ import org.flywaydb.core.api.resource.LoadableResource;
  */
 final class Migrations {
   /** In the order of their versions. A script that was released never changes. */
-  static final List<String> SCRIPTS = List.of("V1__clusters_and_tokens.sql");
+  static final List<String> SCRIPTS = List.of("V1__clusters_and_tokens.sql", "V2__ports.sql");
 
   private Migrations() {}
 

@@ -20,6 +20,7 @@ final class HttpRows {
   private final Spine spine;
   private final Target target;
   private final int seconds;
+  private String way = "";
 
   HttpRows(Figures figures, Spine spine, Target target, int seconds) {
     this.figures = figures;
@@ -44,7 +45,21 @@ final class HttpRows {
     }
   }
 
+  /** Both ways that a request can take between hub and agent, the faster one first. */
   void run() throws Exception {
+    way = "Stream path";
+    rows();
+    spine.values.put("forward.api", "false");
+    spine.writeSettings();
+    // Streams that wait for their next request end by themselves.
+    Thread.sleep(40_000);
+    way = "JSON path";
+    rows();
+    spine.values.remove("forward.api");
+    spine.writeSettings();
+  }
+
+  private void rows() throws Exception {
     var request = spine.api("/").build();
     String token = request.headers().firstValue("Authorization").orElseThrow().substring(7);
     URI hub = request.uri();
@@ -59,11 +74,11 @@ final class HttpRows {
             Spine.trust(target.ca()), URI.create("https://127.0.0.1:" + target.port()), "", "");
     repeat(through, "/api/small", 16, Math.max(3, seconds));
     for (int callers : new int[] {1, 16}) {
-      compare("JSON path, 1 KiB, " + callers + " callers", through, direct, "/api/small", callers);
+      compare(way + ", 1 KiB, " + callers + " callers", through, direct, "/api/small", callers);
     }
-    compare("JSON path, 4 KiB text, 16 callers", through, direct, "/api/medium", 16);
-    bulk("JSON path, 64 MiB down", through, direct, false);
-    bulk("JSON path, 64 MiB up", through, direct, true);
+    compare(way + ", 4 KiB text, 16 callers", through, direct, "/api/medium", 16);
+    bulk(way + ", 64 MiB down", through, direct, false);
+    bulk(way + ", 64 MiB up", through, direct, true);
   }
 
   private void compare(String what, Place through, Place direct, String path, int callers)

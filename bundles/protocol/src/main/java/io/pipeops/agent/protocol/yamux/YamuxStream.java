@@ -236,6 +236,11 @@ public final class YamuxStream implements LinkStream, AutoCloseable {
     return inputEnded && !window.hasData();
   }
 
+  /** Whether it can no longer be used: reset, closed, or its session has ended. */
+  public synchronized boolean over() {
+    return failure != null;
+  }
+
   // What follows is called by the session.
 
   /** Makes the stream unusable; false if it was already, or is properly done. */

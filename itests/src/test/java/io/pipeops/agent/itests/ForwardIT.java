@@ -1,0 +1,297 @@
+package io.pipeops.agent.itests;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.sun.net.httpserver.HttpServer;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.OutputStream;
+import java.net.ConnectException;
+import java.net.DatagramPacket;
+import java.net.DatagramSocket;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.zip.CRC32;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Ports of the hub that lead through the agent to TCP and UDP services. */
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
+class ForwardIT {
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final InetAddress HERE = InetAddress.getLoopbackAddress();
+
+  @TempDir Path dir;
+  private Spine spine;
+  private FeatureKit kit;
+
+  @BeforeEach
+  void start() throws Exception {
+    kit = new FeatureKit(dir.resolve("features"));
+    spine = Spine.prepared(dir);
+    spine.hubSettings.add("hub.port_range=" + range());
+    spine.startCluster();
+    spine.startHub();
+    // The names of services lead to this machine.
+    Path hosts =
+        Files.writeString(
+            dir.resolve("hosts"),
+            "127.0.0.1 localhost\n127.0.0.1 service.demo.svc.cluster.local.\n");
+    spine.environment.put("JAVA_TOOL_OPTIONS", "-Djdk.net.hosts.file=" + hosts);
+    spine.values.put("forward.local_addresses", "true");
+    spine.values.put("forward.allowed_targets", "service.demo:*");
+    spine.startAgent("--features-dir", kit.folder().toString());
+    spine.awaitReady();
+  }
+
+  @AfterEach
+  void stop() {
+    spine.close();
+  }
+
+  /** Twenty ports of which most are free. */
+  private static String range() throws IOException {
+    try (ServerSocket probe = new ServerSocket(0)) {
+      int from = Math.min(probe.getLocalPort(), 65_000);
+      return from + "-" + (from + 19);
+    }
+  }
+
+  private JsonNode open(String protocol, String service, int port) throws Exception {
+    return spine.rest(
+        "POST",
+        "/api/v1/clusters/" + spine.clusterId() + "/ports",
+        "{\"protocol\":\"%s\",\"service\":\"%s\",\"namespace\":\"demo\",\"service_port\":%d}"
+            .formatted(protocol, service, port));
+  }
+
+  private static Socket connect(JsonNode port) throws IOException {
+    Socket socket = new Socket(HERE, port.path("port").asInt());
+    socket.setSoTimeout(60_000);
+    return socket;
+  }
+
+  private static ServerSocket echo() throws IOException {
+    ServerSocket server = new ServerSocket(0, 50, HERE);
+    Thread.ofVirtual()
+        .start(
+            () -> {
+              while (!server.isClosed()) {
+                try {
+                  Socket client = server.accept();
+                  Thread.ofVirtual().start(() -> echo(client));
+                } catch (IOException e) {
+                  return;
+                }
+              }
+            });
+    return server;
+  }
+
+  private static void echo(Socket client) {
+    try (client) {
+      client.getInputStream().transferTo(client.getOutputStream());
+    } catch (IOException e) {
+      // The client went away.
+    }
+  }
+
+  @Test
+  void tcpGoesBothWaysWholeAndEachSideEndsByItself() throws Exception {
+    try (ServerSocket server = echo()) {
+      JsonNode port = open("tcp", "service", server.getLocalPort());
+      assertTrue(port.path("open").asBoolean());
+      long size = 64L << 20;
+      try (Socket socket = connect(port)) {
+        CompletableFuture<Long> received =
+            CompletableFuture.supplyAsync(() -> checksum(socket, size));
+        CRC32 sent = new CRC32();
+        Random random = new Random(1);
+        byte[] piece = new byte[1 << 20];
+        OutputStream out = socket.getOutputStream();
+        for (long left = size; left > 0; left -= piece.length) {
+          random.nextBytes(piece);
+          sent.update(piece);
+          out.write(piece);
+        }
+        socket.shutdownOutput();
+        assertEquals(sent.getValue(), received.get(120, TimeUnit.SECONDS));
+        assertEquals(-1, socket.getInputStream().read());
+      }
+      spine.rest(
+          "DELETE",
+          "/api/v1/clusters/" + spine.clusterId() + "/ports/" + port.path("id").asText(),
+          "");
+      assertThrows(ConnectException.class, () -> connect(port).close());
+    }
+  }
+
+  private static long checksum(Socket socket, long size) {
+    try {
+      CRC32 sum = new CRC32();
+      byte[] piece = new byte[64 << 10];
+      InputStream in = socket.getInputStream();
+      for (long left = size; left > 0; ) {
+        int n = in.read(piece, 0, (int) Math.min(left, piece.length));
+        if (n < 0) {
+          throw new IOException("ends with " + left + " bytes to come");
+        }
+        sum.update(piece, 0, n);
+        left -= n;
+      }
+      return sum.getValue();
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Test
+  void eachUdpClientGetsItsOwnAnswers() throws Exception {
+    try (DatagramSocket service = new DatagramSocket(0, HERE);
+        DatagramSocket one = new DatagramSocket(0, HERE);
+        DatagramSocket two = new DatagramSocket(0, HERE)) {
+      Thread.ofVirtual()
+          .start(
+              () -> {
+                DatagramPacket packet = new DatagramPacket(new byte[65_507], 65_507);
+                try {
+                  while (true) {
+                    packet.setLength(65_507);
+                    service.receive(packet);
+                    service.send(packet);
+                  }
+                } catch (IOException e) {
+                  // The test is over.
+                }
+              });
+      JsonNode port = open("udp", "service", service.getLocalPort());
+      byte[] large = new byte[9000];
+      new Random(2).nextBytes(large);
+      for (int round = 0; round < 20; round++) {
+        for (DatagramSocket client : new DatagramSocket[] {one, two}) {
+          byte[] asked = (client == one ? "one" : "two").concat(" " + round).getBytes(UTF_8);
+          assertArrayEquals(asked, exchange(client, port.path("port").asInt(), asked));
+        }
+      }
+      assertArrayEquals(large, exchange(one, port.path("port").asInt(), large));
+    }
+  }
+
+  private static byte[] exchange(DatagramSocket client, int port, byte[] asked)
+      throws IOException {
+    client.setSoTimeout(30_000);
+    client.send(new DatagramPacket(asked, asked.length, HERE, port));
+    DatagramPacket answer = new DatagramPacket(new byte[65_507], 65_507);
+    client.receive(answer);
+    return java.util.Arrays.copyOf(answer.getData(), answer.getLength());
+  }
+
+  @Test
+  void whatIsNotAllowedIsCutAndSaidSo() throws Exception {
+    JsonNode port = open("tcp", "other", 80);
+    try (Socket socket = connect(port)) {
+      assertThrows(IOException.class, () -> end(socket));
+    }
+    Await.until(
+        "counted",
+        LIMIT,
+        () ->
+            spine
+                .local("/metrics")
+                .body()
+                .contains("pipeops_agent_forward_refused_total{reason=\"target\"} 1"));
+  }
+
+  private static void end(Socket socket) throws IOException {
+    if (socket.getInputStream().read() < 0) {
+      throw new IOException("the end");
+    }
+  }
+
+  @Test
+  void serverSentEventsArriveAsTheyHappen() throws Exception {
+    HttpServer server = HttpServer.create(new InetSocketAddress(HERE, 0), 0);
+    CompletableFuture<OutputStream> stream = new CompletableFuture<>();
+    server.createContext(
+        "/events",
+        exchange -> {
+          exchange.getResponseHeaders().add("Content-Type", "text/event-stream");
+          exchange.sendResponseHeaders(200, 0);
+          stream.complete(exchange.getResponseBody());
+        });
+    server.start();
+    try {
+      JsonNode port = open("tcp", "service", server.getAddress().getPort());
+      try (Socket socket = connect(port)) {
+        socket.getOutputStream().write("GET /events HTTP/1.1\r\nHost: x\r\n\r\n".getBytes(UTF_8));
+        BufferedReader in =
+            new BufferedReader(new InputStreamReader(socket.getInputStream(), UTF_8));
+        for (int i = 0; i < 10; i++) {
+          OutputStream out = stream.get(30, TimeUnit.SECONDS);
+          out.write(("data: event " + i + "\n\n").getBytes(UTF_8));
+          out.flush();
+          String wanted = "data: event " + i;
+          String line = in.readLine();
+          while (line != null && !line.equals(wanted)) {
+            line = in.readLine();
+          }
+          assertEquals(wanted, line);
+        }
+      }
+    } finally {
+      server.stop(0);
+    }
+  }
+
+  @Test
+  void connectionsOutliveAnUpgrade() throws Exception {
+    try (ServerSocket server = echo()) {
+      JsonNode port = open("tcp", "service", server.getLocalPort());
+      Socket old = connect(port);
+      assertEquals("before", echoed(old, "before"));
+      kit.upgrade("forward", "1.1.0");
+      Await.until("the new version is there", LIMIT, () -> states().contains("1.1.0 ACTIVE"));
+      assertEquals("after", echoed(old, "after"));
+      try (Socket fresh = connect(port)) {
+        assertEquals("fresh", echoed(fresh, "fresh"));
+      }
+      assertTrue(states().contains("1.0.0 DRAINING"), states());
+      old.close();
+      Await.until("the old version left", LIMIT, () -> !states().contains("1.0.0"));
+    }
+  }
+
+  private static String echoed(Socket socket, String text) throws IOException {
+    socket.getOutputStream().write(text.getBytes(UTF_8));
+    return new String(socket.getInputStream().readNBytes(text.length()), UTF_8);
+  }
+
+  private String states() throws Exception {
+    StringBuilder states = new StringBuilder();
+    for (JsonNode feature : Spine.JSON.readTree(spine.local("/api/features").body()).path("features")) {
+      if (feature.path("name").asText().equals("forward")) {
+        states.append(feature.path("version").asText()).append(' ');
+        states.append(feature.path("state").asText()).append(' ');
+      }
+    }
+    return states.toString();
+  }
+}
