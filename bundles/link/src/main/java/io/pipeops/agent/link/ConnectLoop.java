@@ -61,6 +61,7 @@ final class ConnectLoop {
   private final StatusBoard board;
   private final LinkMetrics metrics;
   private final Mandate mandate;
+  private final Standby standby;
   private final Backoff backoff;
   private final Pause pause;
   private final Thread thread;
@@ -120,6 +121,8 @@ final class ConnectLoop {
     this.mandate = mandate;
     this.backoff = backoff;
     this.pause = pause == null ? this::pauseUnlessStopping : pause;
+    StandbyCheck check = new StandbyCheck(dialer, connections, settings, backoff);
+    this.standby = new Standby(this, this::isStopping, mandate, check, board);
     this.thread = Thread.ofVirtual().name("link-connect").unstarted(this::run);
   }
 
@@ -262,12 +265,7 @@ final class ConnectLoop {
 
   /** Another replica leads, or none does yet: warm and not connected, until this one leads. */
   private void standBy() throws InterruptedException {
-    if (mandate.leaving()) {
-      awaitDecision();
-      return;
-    }
-    board.state(LinkState.CONNECTING, "nobody is known to lead yet");
-    if (awaitDecision()) {
+    if (!standby.awaitDecision() || mandate.leads()) {
       return;
     }
     // What another replica registered with is not what this one has: it registers anew.
@@ -275,47 +273,12 @@ final class ConnectLoop {
     leaveGateway();
     resuming = false;
     answers = null;
-    StandbyCheck check = new StandbyCheck(dialer, connections, settings, backoff);
-    while (mandate.follows() && !isStopping()) {
-      String problem = check.problem();
-      if (problem.isEmpty()) {
-        if (!lastLogged.equals("follow")) {
-          lastLogged = "follow";
-          log.info("Standing by, not connected, until this replica leads");
-        }
-        board.state(LinkState.STANDBY, "this replica does not lead");
-        awaitMandate(Duration.ofHours(1));
-      } else {
-        board.state(LinkState.CONNECTING, "standing by, but could not take over: " + problem);
-        if (!problem.equals(lastLogged)) {
-          lastLogged = problem;
-          log.warn("This replica stands by, but could not take over: {}; trying again", problem);
-        }
-        awaitMandate(check.pause());
-      }
-    }
+    standby.follow();
     failures = 0;
+    lastLogged = "";
     backoff.reset();
     identity.readAgain(Duration.ofSeconds(1));
     board.identity(identity.state().agentId(), identity.state().clusterId());
-  }
-
-  /** Waits until it is known who leads; returns whether it is this one, or all is over. */
-  private synchronized boolean awaitDecision() throws InterruptedException {
-    while (!stopping && !mandate.leads() && !mandate.follows()) {
-      wait();
-    }
-    return stopping || mandate.leads();
-  }
-
-  /** Waits while another replica leads, at most so long. */
-  private synchronized void awaitMandate(Duration limit) throws InterruptedException {
-    long end = System.nanoTime() + limit.toNanos();
-    for (long left = limit.toNanos();
-        left > 0 && !stopping && mandate.follows();
-        left = end - System.nanoTime()) {
-      TimeUnit.NANOSECONDS.timedWait(this, Math.max(1_000_000, left));
-    }
   }
 
   /** The lead was given or taken; whoever waits looks again. */

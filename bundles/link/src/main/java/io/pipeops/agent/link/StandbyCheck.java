@@ -33,6 +33,11 @@ final class StandbyCheck {
     this.backoff = backoff;
   }
 
+  /** It stands by anew. */
+  void begin() {
+    passed = false;
+  }
+
   /** Why it could not; empty if it could. Once it could, nothing is asked again. */
   String problem() throws InterruptedException {
     LinkSettings with = settings.get();
