@@ -115,6 +115,9 @@ class JavaRuntime {
         for (String part : List.of("runtime", "java", program + "-" + profile)) {
           lines.addAll(Files.readAllLines(conf.resolve(part + ".args")));
         }
+        if (profile.equals("small")) {
+          lines.add("-XX:CompilerDirectivesFile=" + CONTAINER_HOME + "/conf/compiler.json");
+        }
         lines.add("-XX:SharedArchiveFile=" + CONTAINER_HOME + "/lib/" + program + ".jsa");
         lines.add("-Dagent.home=" + CONTAINER_HOME);
         Path file = conf.resolve("container-" + program + "-" + profile + ".args");

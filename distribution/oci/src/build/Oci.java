@@ -111,7 +111,7 @@ class Oci {
     Map<String, Path> ours = tree("bundles", f -> !hubOnly.contains(f));
     ours.putAll(tree("features", f -> !hubOnly.contains(f)));
     ours.putAll(tree("lib", f -> f.endsWith("launcher.jar") && !hubOnly.contains(f)));
-    ours.putAll(tree("conf", f -> f.startsWith("conf/container-" + program + "-")));
+    ours.putAll(tree("conf", f -> f.equals("conf/compiler.json") || f.startsWith("conf/container-" + program + "-")));
     builder.addFileEntriesLayer(layer("product", ours));
     // Last, since a training run never leaves the same bytes twice.
     builder.addFileEntriesLayer(layer("archive", tree("lib", f -> f.equals("lib/" + program + ".jsa"))));

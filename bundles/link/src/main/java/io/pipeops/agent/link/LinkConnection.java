@@ -172,17 +172,17 @@ final class LinkConnection implements FrameHandler, Reply {
     return new OutgoingEntry.Builder(frame, callback).build();
   }
 
-  private void write(Outgoing message, OutboundScheduler.Completion done) {
+  private void write(Outgoing message, boolean more, OutboundScheduler.Completion done) {
     byte opcode = message.text() ? OpCode.TEXT : OpCode.BINARY;
+    Callback callback =
+        Callback.from(
+            () -> done.done(null),
+            failure -> {
+              done.done(failure);
+              failed("write failed: ", failure);
+            });
     session.sendFrame(
-        entry(
-            new Frame(opcode, message.data()),
-            Callback.from(
-                () -> done.done(null),
-                failure -> {
-                  done.done(failure);
-                  failed("write failed: ", failure);
-                })));
+        new OutgoingEntry.Builder(new Frame(opcode, message.data()), callback).batch(more).build());
   }
 
   // Liveness
@@ -392,6 +392,11 @@ final class LinkConnection implements FrameHandler, Reply {
   @Override
   public void send(Outgoing message) throws InterruptedException, LinkLostException {
     out.send(message, null);
+  }
+
+  @Override
+  public void send(List<Outgoing> messages) throws InterruptedException, LinkLostException {
+    out.send(messages);
   }
 
   @Override

@@ -31,9 +31,12 @@ import java.util.concurrent.locks.ReentrantLock;
  * #offer}. A few small messages may be under way at once, which lets the socket take them together.
  */
 final class OutboundScheduler {
-  /** Takes one message; calls {@code done} exactly once, on any thread, also from within. */
+  /**
+   * Takes one message; calls {@code done} exactly once, on any thread, also from within. If more is
+   * said to come, another call follows at once, and the socket may take them together.
+   */
   interface Sink {
-    void write(Outgoing message, Completion done);
+    void write(Outgoing message, boolean more, Completion done);
   }
 
   /** How a write ended; null is success. */
@@ -173,6 +176,44 @@ final class OutboundScheduler {
       lock.unlock();
     }
     pump();
+  }
+
+  /**
+   * Queues messages of one stream, waiting for room as long as it takes; all at once if there is
+   * room for all.
+   */
+  void send(List<Outgoing> messages) throws InterruptedException, LinkLostException {
+    if (!offerAll(messages)) {
+      for (Outgoing message : messages) {
+        send(message, null);
+      }
+    }
+  }
+
+  private boolean offerAll(List<Outgoing> messages) {
+    Outgoing first = messages.get(0);
+    long bytes = 0;
+    for (Outgoing message : messages) {
+      bytes += cost(message);
+    }
+    lock.lock();
+    try {
+      if (closed != null || bytes > share) {
+        return false;
+      }
+      StreamQueue stream = stream(first.stream());
+      if (!admits(stream, bytes, first.priority().ordinal())) {
+        dropIfUnused(stream);
+        return false;
+      }
+      for (Outgoing message : messages) {
+        enqueue(stream, message, cost(message), null);
+      }
+    } finally {
+      lock.unlock();
+    }
+    pump();
+    return true;
   }
 
   /** Queues a message if there is room now. The completion may be null. */
@@ -364,6 +405,7 @@ final class OutboundScheduler {
   private void run() {
     for (int written = 0; ; written++) {
       Entry entry;
+      boolean more;
       lock.lock();
       try {
         entry = inFlight < IN_FLIGHT && closed == null ? next() : null;
@@ -375,10 +417,11 @@ final class OutboundScheduler {
           oldestInFlight = System.nanoTime();
         }
         inFlight += entry.bytes;
+        more = inFlight < IN_FLIGHT && anyTurn();
       } finally {
         lock.unlock();
       }
-      write(entry);
+      write(entry, more);
       if (written == RUN) {
         Thread.ofVirtual().name("link-writer").start(this::run);
         return;
@@ -386,13 +429,22 @@ final class OutboundScheduler {
     }
   }
 
-  private void write(Entry entry) {
+  private boolean anyTurn() {
+    for (ArrayDeque<StreamQueue> turn : turns) {
+      if (!turn.isEmpty()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private void write(Entry entry, boolean more) {
     meter.waited(
         entry.message.priority(),
         System.nanoTime() - entry.since,
         entry.message.data().remaining());
     try {
-      sink.write(entry.message, failure -> completed(entry, failure));
+      sink.write(entry.message, more, failure -> completed(entry, failure));
     } catch (RuntimeException e) {
       completed(entry, e);
     }

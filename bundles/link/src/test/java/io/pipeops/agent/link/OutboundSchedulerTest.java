@@ -11,6 +11,7 @@ import io.pipeops.agent.api.link.Outgoing;
 import io.pipeops.agent.api.link.Priority;
 import io.pipeops.agent.link.OutboundScheduler.Completion;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -35,9 +36,11 @@ class OutboundSchedulerTest {
   private static final class SlowSink implements OutboundScheduler.Sink {
     final ArrayDeque<Outgoing> messages = new ArrayDeque<>();
     final ArrayDeque<Completion> completions = new ArrayDeque<>();
+    final List<Boolean> hints = new ArrayList<>();
 
     @Override
-    public synchronized void write(Outgoing message, Completion done) {
+    public synchronized void write(Outgoing message, boolean more, Completion done) {
+      hints.add(more);
       messages.add(message);
       completions.add(done);
     }
@@ -103,6 +106,62 @@ class OutboundSchedulerTest {
     assertEquals(
         List.of("blocker", "c", "i1", "i2", "i1", "b1", "b2", "b1", "b2", "b1", "b2"),
         sink.drain());
+    assertEquals(0, scheduler.total());
+  }
+
+  @Test
+  void messagesGivenTogetherReachTheSocketTogether() throws Exception {
+    scheduler.send(
+        List.of(
+            message(Priority.INTERACTIVE, "a", 100),
+            message(Priority.INTERACTIVE, "a", 200),
+            message(Priority.INTERACTIVE, "a", 300)));
+    assertEquals(List.of(true, true, false), sink.hints);
+    assertEquals(List.of("a", "a", "a"), sink.drain());
+    assertEquals(0, scheduler.total());
+  }
+
+  @Test
+  void nothingIsPromisedThatMustWaitForTheSocket() throws Exception {
+    scheduler.send(
+        List.of(
+            message(Priority.BULK, "a", (32 << 10) - 64),
+            message(Priority.BULK, "a", 32 << 10),
+            message(Priority.BULK, "a", 10)));
+    assertEquals(2, sink.inFlight());
+    assertEquals(List.of(true, false), sink.hints);
+    assertEquals(List.of("a", "a", "a"), sink.drain());
+    assertEquals(0, scheduler.total());
+  }
+
+  @Test
+  void messagesGivenTogetherWaitForRoomOneByOne() throws Exception {
+    send(Priority.BULK, "a", 40 << 10);
+    Thread sender =
+        Thread.ofVirtual()
+            .start(
+                () -> {
+                  try {
+                    scheduler.send(
+                        List.of(
+                            message(Priority.BULK, "a", 20 << 10),
+                            message(Priority.BULK, "a", 30 << 10)));
+                  } catch (Exception e) {
+                    throw new AssertionError(e);
+                  }
+                });
+    TestLink.await(() -> scheduler.total() > 60 << 10, () -> "" + scheduler.total());
+    List<String> order = new ArrayList<>();
+    TestLink.await(
+        () -> {
+          String next = sink.next();
+          if (!next.isEmpty()) {
+            order.add(next);
+          }
+          return order.size() == 3;
+        },
+        order::toString);
+    assertTrue(sender.join(Duration.ofSeconds(10)));
     assertEquals(0, scheduler.total());
   }
 
@@ -276,7 +335,7 @@ class OutboundSchedulerTest {
         new OutboundScheduler(
             256 << 10,
             16 << 10,
-            (message, done) -> {
+            (message, more, done) -> {
               int number = message.data().getInt(0);
               synchronized (seen) {
                 Integer before = seen.put(message.stream(), number);

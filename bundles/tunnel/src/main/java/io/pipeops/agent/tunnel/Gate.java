@@ -3,6 +3,7 @@ package io.pipeops.agent.tunnel;
 import io.pipeops.agent.api.link.LinkLostException;
 import io.pipeops.agent.api.link.Outgoing;
 import io.pipeops.agent.api.link.Reply;
+import java.util.List;
 
 /**
  * The one place where a stream's thread waits. Other threads may {@linkplain #signal wake} it to
@@ -86,13 +87,13 @@ final class Gate {
   }
 
   /** Sends, and gives up when the stream is stopped. */
-  void send(Reply reply, Outgoing message) throws Failure, LinkLostException {
+  void send(Reply reply, List<Outgoing> messages) throws Failure, LinkLostException {
     synchronized (this) {
       check();
       sending = Thread.currentThread();
     }
     try {
-      reply.send(message);
+      reply.send(messages);
     } catch (InterruptedException e) {
       check();
       throw Failure.stopped();

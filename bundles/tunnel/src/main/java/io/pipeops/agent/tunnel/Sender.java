@@ -6,6 +6,8 @@ import io.pipeops.agent.api.link.Priority;
 import io.pipeops.agent.api.link.Reply;
 import io.pipeops.agent.protocol.Envelopes;
 import io.pipeops.agent.protocol.Payload;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -17,6 +19,7 @@ final class Sender {
   private final String id;
   private final Reply reply;
   private final Gate gate;
+  private final List<Outgoing> held = new ArrayList<>(3);
   private boolean spoke;
   private volatile Priority priority = Priority.CONTROL;
   private final AtomicBoolean finished = new AtomicBoolean();
@@ -41,10 +44,29 @@ final class Sender {
     return spoke;
   }
 
+  /** Keeps a message until the next one, so that the socket takes both at once. */
+  void hold(Payload payload) {
+    spoke = true;
+    held.add(Outgoing.text(priority, id, Envelopes.write(id, payload)));
+  }
+
+  /** Sends what is held, if anything is; waits while the link is slow. */
+  void release() throws Failure, LinkLostException {
+    if (!held.isEmpty()) {
+      gate.send(reply, taken());
+    }
+  }
+
   /** Sends a message that others follow; waits while the link is slow. */
   void send(Payload payload) throws Failure, LinkLostException {
-    spoke = true;
-    gate.send(reply, Outgoing.text(priority, id, Envelopes.write(id, payload)));
+    hold(payload);
+    release();
+  }
+
+  private List<Outgoing> taken() {
+    List<Outgoing> messages = List.copyOf(held);
+    held.clear();
+    return messages;
   }
 
   /** Ends without a last word, because the link is gone. */
@@ -71,7 +93,7 @@ final class Sender {
   /** Sends what belongs to the end but is not the last message; the stream may be stopped. */
   void last(Payload payload) throws LinkLostException {
     if (!finished.get()) {
-      force(Outgoing.text(priority, id, Envelopes.write(id, payload)));
+      force(List.of(Outgoing.text(priority, id, Envelopes.write(id, payload))));
     }
   }
 
@@ -80,14 +102,14 @@ final class Sender {
     if (!finished.compareAndSet(false, true)) {
       return;
     }
-    Outgoing message = Outgoing.text(priority, id, Envelopes.write(id, payload));
+    held.add(Outgoing.text(priority, id, Envelopes.write(id, payload)));
     reply.release(id);
-    force(message);
+    force(taken());
   }
 
-  private void force(Outgoing message) throws LinkLostException {
+  private void force(List<Outgoing> messages) throws LinkLostException {
     try {
-      reply.send(message);
+      reply.send(messages);
     } catch (InterruptedException e) {
       // Only a shutdown that would not wait any longer does that.
       Thread.currentThread().interrupt();

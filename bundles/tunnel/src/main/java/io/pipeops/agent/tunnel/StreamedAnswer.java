@@ -12,7 +12,8 @@ import java.util.Arrays;
 
 /**
  * The streamed form (protocol 3.4.4): bytes leave as they arrive, in chunks of at most 32 KiB. What
- * is there at once goes in one chunk, because a message costs more than its bytes.
+ * is there at once goes in one chunk, because a message costs more than its bytes; the header waits
+ * for that first chunk, and the last chunk for the end, so that a short answer is one write.
  */
 final class StreamedAnswer implements Answer {
   static final int CHUNK = 32 << 10;
@@ -33,7 +34,7 @@ final class StreamedAnswer implements Answer {
   @Override
   public void head(int status, Headers headers, long length) throws Failure, LinkLostException {
     sender.priority(length >= 0 && length <= SMALL ? Priority.INTERACTIVE : Priority.BULK);
-    sender.send(new ProxyResponseHeader(status, headers));
+    sender.hold(new ProxyResponseHeader(status, headers));
   }
 
   @Override
@@ -54,16 +55,21 @@ final class StreamedAnswer implements Answer {
 
   @Override
   public void flush() throws Failure, LinkLostException {
+    chunk();
+    sender.release();
+  }
+
+  private void chunk() {
     if (held > 0) {
       int size = held;
       held = 0;
-      sender.send(new ProxyResponseChunk(ByteBuffer.wrap(buffer, 0, size)));
+      sender.hold(new ProxyResponseChunk(ByteBuffer.wrap(buffer, 0, size)));
     }
   }
 
   @Override
   public void end() throws Failure, LinkLostException {
-    flush();
+    chunk();
     sender.finish(new ProxyResponseEnd());
   }
 
