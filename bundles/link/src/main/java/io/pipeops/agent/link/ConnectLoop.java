@@ -354,7 +354,7 @@ final class ConnectLoop {
       if (!gateway && mustRegister && answers == null) {
         answers = facts.ask();
       }
-      dialer.dial(peer, connection, mandate.headers());
+      dialer.dial(peer, connection.socket(), mandate.headers());
       dialed = true;
       synchronized (this) {
         relieved = false;
@@ -368,7 +368,7 @@ final class ConnectLoop {
       if (!gateway && mustRegister && register(connection, registrar)) {
         return;
       }
-      serve(connection, registrar, PeerUrl.origin(peer));
+      serve(connection, registrar, peer);
     } catch (ConfigurationException e) {
       if (gateway) {
         leaveGateway();
@@ -481,34 +481,44 @@ final class ConnectLoop {
   }
 
   /** The connection works: until it is lost, or something is to be done about it. */
-  private void serve(LinkConnection connection, Registrar registrar, String peer)
+  private void serve(LinkConnection connection, Registrar registrar, URI peer)
       throws IOException, InterruptedException {
     connected(connection, peer);
     long since = System.nanoTime();
     connection.ended().thenRun(this::wake);
+    connection.onDetached(this::wake);
     while (true) {
       Order todo;
       String reason;
-      boolean withdrawn;
+      boolean over;
       synchronized (this) {
         // Without the lead nothing is registered again; a peer that can replace this connection
         // keeps it until it does.
         while (!stopping
             && connection.connected()
+            && !connection.detached()
             && (relieved || !mandate.leads() ? serves() : order == Order.NONE)) {
           wait();
         }
         if (stopping) {
           return;
         }
-        withdrawn = connection.connected() && !mandate.leads();
+        over = connection.connected() && withdrawn();
         todo = connection.connected() ? order : Order.NONE;
         reason = orderReason;
       }
-      if (withdrawn) {
+      if (over) {
         log.info("Closing the connection, because another replica may lead");
         connection.close(1001, "another replica leads", Duration.ofSeconds(3));
         return;
+      }
+      if (connection.detached()) {
+        if (todo == Order.NONE) {
+          takeUp(connection, peer);
+          continue;
+        }
+        // What is to be done needs a connection, and there is no point in waiting for this one.
+        connection.abort("the connection is lost: " + connection.lostBecause());
       }
       if (todo == Order.NONE) {
         lost(connection.ended().join(), registrar.lastError(), System.nanoTime() - since);
@@ -524,6 +534,21 @@ final class ConnectLoop {
   /** Whether the connection goes on without the lead. */
   private boolean serves() {
     return relieved || relievable || mandate.leaving();
+  }
+
+  /** Goes on with another socket where the last one was cut; or the connection is lost. */
+  private void takeUp(LinkConnection connection, URI peer) throws InterruptedException {
+    board.state(LinkState.RECONNECTING, "connection lost: " + connection.lostBecause());
+    TakeUp attempts =
+        new TakeUp(dialer, timing().handshake(), timing().reconnect(), metrics, pause::pause);
+    if (attempts.run(connection, peer, mandate.headers(), () -> isStopping() || withdrawn())) {
+      board.state(LinkState.CONNECTED, "");
+    }
+  }
+
+  /** Whether there is neither the lead nor a reason to go on without it. */
+  private synchronized boolean withdrawn() {
+    return (relieved || !mandate.leads()) && !serves();
   }
 
   /** Registers again; false if that needs another connection. */
@@ -551,7 +576,7 @@ final class ConnectLoop {
     return !register(connection, registrar);
   }
 
-  private void connected(LinkConnection connection, String peer) {
+  private void connected(LinkConnection connection, URI peer) {
     synchronized (this) {
       current = connection;
       registeredOnce = true;
@@ -566,7 +591,7 @@ final class ConnectLoop {
     board.state(LinkState.CONNECTED, "");
     log.info(
         "Link is up peer={} gateway={} cluster_id={}",
-        peer,
+        PeerUrl.origin(peer),
         mode == Mode.GATEWAY,
         PeerText.line(identity.state().clusterId()));
   }

@@ -12,6 +12,7 @@ import io.pipeops.agent.protocol.ErrorMessage;
 import io.pipeops.agent.protocol.GatewayHello;
 import io.pipeops.agent.protocol.HandedOver;
 import io.pipeops.agent.protocol.HeartbeatAck;
+import io.pipeops.agent.protocol.LinkAck;
 import io.pipeops.agent.protocol.Payload;
 import io.pipeops.agent.protocol.Ping;
 import io.pipeops.agent.protocol.Pong;
@@ -81,6 +82,8 @@ final class Inbound {
     void hello(GatewayHello hello);
 
     void ids(StreamIds ids);
+
+    void acknowledged(LinkAck ack);
   }
 
   /** The link's own messages. */
@@ -238,7 +241,7 @@ final class Inbound {
       case HandedOver.TYPE -> control.handedOver(message);
       case Ping.TYPE -> answer(message.requestId(), Pong.now());
       case Pong.TYPE -> log.trace("pong");
-      case GatewayHello.TYPE, StreamIds.TYPE -> offer(message);
+      case GatewayHello.TYPE, StreamIds.TYPE, LinkAck.TYPE -> offer(message);
       default -> {
         return dispatchToFeatures(message);
       }
@@ -282,10 +285,10 @@ final class Inbound {
 
   private void offer(Message message) {
     try {
-      if (message.type().equals(GatewayHello.TYPE)) {
-        offers.hello(GatewayHello.parse(message.payload()));
-      } else {
-        offers.ids(StreamIds.parse(message.payload()));
+      switch (message.type()) {
+        case GatewayHello.TYPE -> offers.hello(GatewayHello.parse(message.payload()));
+        case LinkAck.TYPE -> offers.acknowledged(LinkAck.parse(message.payload()));
+        default -> offers.ids(StreamIds.parse(message.payload()));
       }
     } catch (ProtocolException e) {
       metrics.invalid.increment();

@@ -82,12 +82,12 @@ final class JettyDialer implements Dialer {
   }
 
   @Override
-  public void dial(URI peer, LinkConnection connection, Map<String, String> more)
+  public void dial(URI peer, LinkSocket socket, Map<String, String> more)
       throws IOException, InterruptedException {
     String token = token();
     WebSocketCoreClient started = client();
     route(started.getHttpClient(), peer);
-    Upgrade upgrade = new Upgrade(started, peer, connection);
+    Upgrade upgrade = new Upgrade(started, peer, socket);
     upgrade.headers(
         headers -> {
           headers.put(HttpHeader.AUTHORIZATION, "Bearer " + token);
@@ -304,17 +304,17 @@ final class JettyDialer implements Dialer {
   /** The upgrade; it also listens to the body of a refusal, which tells why. */
   private static final class Upgrade extends CoreClientUpgradeRequest
       implements Response.ContentListener {
-    private final LinkConnection connection;
+    private final LinkSocket socket;
     private final StringBuilder body = new StringBuilder();
 
-    Upgrade(WebSocketCoreClient client, URI peer, LinkConnection connection) {
+    Upgrade(WebSocketCoreClient client, URI peer, LinkSocket socket) {
       super(client, peer);
-      this.connection = connection;
+      this.socket = socket;
     }
 
     @Override
     public FrameHandler getFrameHandler() {
-      return connection;
+      return socket;
     }
 
     @Override

@@ -144,6 +144,22 @@ import org.osgi.service.metatype.annotations.ObjectClassDefinition;
   long send_stream_bytes() default 256L << 10;
 
   @AttributeDefinition(
+      min = "0",
+      max = "3600",
+      description =
+          "How long a lost connection is taken up again where it was cut, if the hub offers that, in"
+              + " seconds; 0 is never")
+  int resume_seconds() default 60;
+
+  @AttributeDefinition(
+      min = "262144",
+      max = "4194304",
+      description =
+          "Bytes that are kept until the hub has acknowledged them, to be sent again after a lost"
+              + " connection; when they are used up, sending waits")
+  long resume_max_bytes() default 2L << 20;
+
+  @AttributeDefinition(
       description = "Whether a gateway may open streams (yamux); without them all goes as JSON")
   boolean yamux() default true;
 

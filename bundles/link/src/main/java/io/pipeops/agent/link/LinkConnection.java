@@ -8,36 +8,28 @@ import io.pipeops.agent.api.link.Priority;
 import io.pipeops.agent.api.link.Reply;
 import io.pipeops.agent.api.link.StreamReceiver;
 import io.pipeops.agent.link.LinkSettings.Limits;
+import io.pipeops.agent.link.LinkSettings.Resume;
 import io.pipeops.agent.link.LinkSettings.Timing;
-import java.net.InetSocketAddress;
+import io.pipeops.agent.protocol.LinkAck;
+import io.pipeops.agent.protocol.ProtocolException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.eclipse.jetty.util.Callback;
-import org.eclipse.jetty.websocket.core.CloseStatus;
-import org.eclipse.jetty.websocket.core.CoreSession;
-import org.eclipse.jetty.websocket.core.Frame;
-import org.eclipse.jetty.websocket.core.FrameHandler;
-import org.eclipse.jetty.websocket.core.OpCode;
-import org.eclipse.jetty.websocket.core.OutgoingEntry;
-import org.eclipse.jetty.websocket.core.exception.MessageTooLargeException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One socket, from its upgrade to its end, and everything that ends with it: reader, pings, queue,
- * claims (protocol 1.11, Q10, Q11). A connection that is gone never comes back and cannot disturb
- * the next one.
- *
- * <p>Jetty's core API is used instead of its listener API: that one turns text into strings and
- * finds its methods by reflection, which costs time at each message and at the start.
+ * One session with a peer and everything that ends with it: pings, queue, claims, streams (protocol
+ * 1.11, Q10, Q11). It has one socket; where the peer has offered to resume, a lost socket may be
+ * replaced by another one, and nobody but {@link TakeUp} notices. A connection that is gone never
+ * comes back and cannot disturb the next one.
  */
-final class LinkConnection implements FrameHandler, Reply {
+final class LinkConnection implements LinkSocket.Owner, Reply {
   private static final Logger log = LoggerFactory.getLogger(LinkConnection.class);
 
   /** Close code 1011 (RFC 6455 7.4.1). */
@@ -46,21 +38,33 @@ final class LinkConnection implements FrameHandler, Reply {
   private static final Duration LAST_WORDS = Duration.ofSeconds(2);
 
   private final Timing timing;
+  private final Limits limits;
   private final LinkMetrics metrics;
   private final OutboundScheduler out;
   private final Inbound in;
-  private final MessageAssembler assembler;
   private final Handlers<LinkHandler> handlers;
   private final PeerStreams streams;
+  private final Resumption resumption;
   private final Runnable deliverHeld;
   private final CompletableFuture<String> ended = new CompletableFuture<>();
-  private final CountDownLatch socketClosed = new CountDownLatch(1);
   private final Object watch = new Object();
-  private volatile CoreSession session;
-  private volatile long lastFrame = System.nanoTime();
   private boolean woken;
+
+  /** Held while a message is dealt with, so that none of a lost socket comes late. */
+  private final Object receiving = new Object();
+
+  private boolean acknowledgement;
+
+  /** Held while a socket is replaced, and while a message is noted for the one it goes to. */
+  private final Object swap = new Object();
+
+  private final LinkSocket first;
+  private volatile LinkSocket socket;
+  private volatile Candidate candidate;
+  private volatile Runnable onDetached = () -> {};
+  private volatile String lostBecause = "";
+  private volatile long lostSince;
   private volatile boolean closing;
-  private volatile String cause = "";
 
   LinkConnection(
       Handlers<LinkHandler> handlers,
@@ -69,16 +73,20 @@ final class LinkConnection implements FrameHandler, Reply {
       Inbound.Control control,
       LinkMetrics metrics,
       Timing timing,
-      Limits limits) {
+      Limits limits,
+      Resume resume) {
     this.timing = timing;
+    this.limits = limits;
     this.metrics = metrics;
     this.handlers = handlers;
+    this.resumption = new Resumption(resume);
     this.out =
         new OutboundScheduler(limits.sendBudget(), limits.sendStream(), this::write, metrics::sent);
-    this.streams = new PeerStreams(intake, out, requests(), this::failed);
+    this.streams = new PeerStreams(intake, out, requests(), resumption, this::failed);
     this.in = new Inbound(handlers, unknown, control, streams, this, metrics, limits, this::wake);
-    this.assembler = new MessageAssembler(limits.message(), this::received);
     this.deliverHeld = () -> Thread.ofVirtual().name("link-held").start(in::deliverHeld);
+    this.first = new LinkSocket(this, metrics, limits.message());
+    this.socket = first;
   }
 
   private PeerStreams.Requests requests() {
@@ -92,97 +100,225 @@ final class LinkConnection implements FrameHandler, Reply {
       public void orphaned(String key) {
         in.orphaned(key);
       }
+
+      @Override
+      public void acknowledged(LinkAck ack) {
+        LinkConnection.this.acknowledged(ack);
+      }
     };
   }
 
-  // What Jetty calls; one call at a time for frames.
-
-  @Override
-  public void onOpen(CoreSession opened, Callback callback) {
-    session = opened;
-    lastFrame = System.nanoTime();
-    handlers.watch(deliverHeld);
-    callback.succeeded();
-    Thread.ofVirtual().name("link-watch").start(this::watch);
-    opened.demand();
+  /** The socket to dial with. */
+  LinkSocket socket() {
+    return first;
   }
 
+  // What the sockets call.
+
   @Override
-  public void onFrame(Frame frame, Callback callback) {
-    lastFrame = System.nanoTime();
-    ByteBuffer payload = frame.getPayload() == null ? EMPTY.duplicate() : frame.getPayload();
-    switch (frame.getOpCode()) {
-      case OpCode.TEXT, OpCode.BINARY, OpCode.CONTINUATION -> {
-        metrics.bytesIn.add(payload.remaining());
-        if (frame.isFin()) {
-          metrics.messagesIn.increment();
-        }
-        boolean first = frame.getOpCode() != OpCode.CONTINUATION;
-        boolean text = frame.getOpCode() == OpCode.TEXT;
-        if (!assembler.fragment(payload, first, text, frame.isFin())) {
-          cause = "the peer sent a message longer than link.message_max_bytes";
-          callback.failed(new MessageTooLargeException("message too long"));
-          return;
-        }
-      }
-      case OpCode.PING -> {
-        Frame pong = new Frame(OpCode.PONG, Reply.copy(payload));
-        session.sendFrame(entry(pong, Callback.NOOP));
-      }
-      case OpCode.CLOSE -> {
-        CloseStatus status = CloseStatus.getCloseStatus(frame);
-        cause =
-            "closed by the peer with code "
-                + status.getCode()
-                + (status.getReason() == null || status.getReason().isEmpty()
-                    ? ""
-                    : ": " + PeerText.line(status.getReason()));
-      }
-      default -> log.trace("pong");
+  public void opened(LinkSocket opened) {
+    if (opened == first) {
+      handlers.watch(deliverHeld);
+      Thread.ofVirtual().name("link-watch").start(this::watch);
     }
-    callback.succeeded();
-    session.demand();
-  }
-
-  @Override
-  public void onError(Throwable failure, Callback callback) {
-    if (cause.isEmpty()) {
-      cause = Failures.describe(failure);
-    }
-    callback.succeeded();
-  }
-
-  @Override
-  public void onClosed(CloseStatus status, Callback callback) {
-    socketClosed.countDown();
-    lost(cause.isEmpty() ? "the connection was cut" : cause);
-    callback.succeeded();
   }
 
   /** Every message that comes in, whole; {@link #write} is where every one goes out. */
-  private void received(byte[] data, int length, boolean text) {
-    if (text || !streams.feed(data, length)) {
-      in.message(data, length, text);
+  @Override
+  public void message(LinkSocket from, byte[] data, int length, boolean text) {
+    synchronized (receiving) {
+      Candidate waiting = candidate;
+      if (waiting != null && from == waiting.socket) {
+        answered(waiting, data, length);
+        return;
+      }
+      if (from != socket) {
+        return;
+      }
+      boolean counts = resumption.counting();
+      acknowledgement = false;
+      if (text || !streams.feed(data, length)) {
+        in.message(data, length, text);
+      }
+      if (counts && !acknowledgement) {
+        ByteBuffer due = resumption.received(length);
+        if (due != null) {
+          from.send(true, due, false, Callback.NOOP);
+        }
+      }
     }
   }
 
-  private static final ByteBuffer EMPTY = ByteBuffer.allocate(0);
+  private void acknowledged(LinkAck ack) {
+    acknowledgement = true;
+    try {
+      synchronized (swap) {
+        if (!resumption.acknowledged(ack) || socket == null) {
+          return;
+        }
+        out.pause(false);
+      }
+      out.pump();
+    } catch (ProtocolException e) {
+      failed(e.getMessage());
+    }
+  }
 
-  private static OutgoingEntry entry(Frame frame, Callback callback) {
-    return new OutgoingEntry.Builder(frame, callback).build();
+  @Override
+  public void ended(LinkSocket which, String reason, boolean meant) {
+    boolean keep;
+    synchronized (swap) {
+      Candidate waiting = candidate;
+      if (which != socket) {
+        if (waiting != null && which == waiting.socket) {
+          waiting.fail(reason);
+        }
+        return;
+      }
+      keep = !meant && !closing && !ended.isDone() && resumption.active();
+      if (keep) {
+        lostBecause = reason;
+        lostSince = System.nanoTime();
+        socket = null;
+        out.pause(true);
+      }
+    }
+    if (keep) {
+      log.debug("The connection is lost, the session is kept: {}", reason);
+      onDetached.run();
+    } else {
+      lost(reason);
+    }
   }
 
   private void write(Outgoing message, boolean more, OutboundScheduler.Completion done) {
-    byte opcode = message.text() ? OpCode.TEXT : OpCode.BINARY;
-    Callback callback =
+    LinkSocket to;
+    boolean kept;
+    boolean last;
+    synchronized (swap) {
+      kept = resumption.active();
+      last = resumption.sending(message);
+      if (last) {
+        out.pause(true);
+      }
+      to = socket;
+    }
+    if (to == null) {
+      done.done(kept ? null : new LinkLostException(lostBecause));
+      return;
+    }
+    ByteBuffer data = kept ? message.data().duplicate() : message.data();
+    to.send(
+        message.text(),
+        data,
+        more && !last,
         Callback.from(
             () -> done.done(null),
             failure -> {
-              done.done(failure);
-              failed("write failed: ", failure);
-            });
-    session.sendFrame(
-        new OutgoingEntry.Builder(new Frame(opcode, message.data()), callback).batch(more).build());
+              // What is kept will be sent again.
+              done.done(kept ? null : failure);
+              to.failed("write failed: ", failure);
+            }));
+  }
+
+  // The other socket
+
+  /** Remembers whom to tell, at once, when the socket is lost and the session is not. */
+  void onDetached(Runnable listener) {
+    onDetached = listener;
+  }
+
+  /** Whether the session has no socket at present. */
+  boolean detached() {
+    return socket == null && !ended.isDone();
+  }
+
+  /** Why the last socket was lost. */
+  String lostBecause() {
+    return lostBecause;
+  }
+
+  /** When the last socket was lost, by {@link System#nanoTime}. */
+  long lostSince() {
+    return lostSince;
+  }
+
+  Resumption resumption() {
+    return resumption;
+  }
+
+  /** Another socket for this session, to be dialed and then given to {@link #takeUp}. */
+  LinkSocket nextSocket() {
+    return new LinkSocket(this, metrics, limits.message());
+  }
+
+  private record Candidate(LinkSocket socket, CompletableFuture<Void> taken) {
+    void fail(String reason) {
+      taken.completeExceptionally(new LinkLostException(reason));
+    }
+  }
+
+  /**
+   * Goes on with a socket that is open.
+   *
+   * @throws RefusedException if the peer does not know the session any more
+   * @throws LinkLostException if this socket is lost, too
+   */
+  void takeUp(LinkSocket next, Duration limit)
+      throws LinkLostException, RefusedException, TimeoutException, InterruptedException {
+    Candidate asking = new Candidate(next, new CompletableFuture<>());
+    ByteBuffer request;
+    synchronized (receiving) {
+      candidate = asking;
+      request = resumption.request();
+    }
+    try {
+      next.send(true, request, false, Callback.from(() -> {}, f -> next.failed("", f)));
+      if (next.over()) {
+        asking.fail("the connection was cut");
+      }
+      asking.taken.get(limit.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof RefusedException refused) {
+        throw refused;
+      }
+      throw new LinkLostException(Failures.describe(e.getCause()), e.getCause());
+    } finally {
+      synchronized (receiving) {
+        candidate = null;
+      }
+      if (socket != next) {
+        next.abort("the session was not taken up");
+      }
+    }
+  }
+
+  /** The peer's first word on another socket. */
+  private void answered(Candidate asking, byte[] data, int length) {
+    try {
+      long peerReceived = Resumption.accepted(data, length);
+      synchronized (swap) {
+        if (ended.isDone() || closing) {
+          asking.fail("the session has ended");
+          return;
+        }
+        boolean room = resumption.replay(asking.socket, peerReceived);
+        if (asking.socket.over()) {
+          // Its end was told while it was not ours yet.
+          asking.fail("the connection was cut");
+          return;
+        }
+        out.pause(!room);
+        socket = asking.socket;
+        candidate = null;
+      }
+      asking.taken.complete(null);
+      out.pump();
+    } catch (RefusedException e) {
+      asking.taken.completeExceptionally(e);
+    } catch (ProtocolException e) {
+      asking.taken.completeExceptionally(new RefusedException(0, e.getMessage()));
+    }
   }
 
   // Liveness
@@ -193,28 +329,25 @@ final class LinkConnection implements FrameHandler, Reply {
     long nextPing = System.nanoTime() + ping;
     while (!ended.isDone()) {
       long now = System.nanoTime();
-      if (now - lastFrame >= read) {
-        abort("no frame from the peer for " + timing.read().toMillis() + " ms");
-        return;
-      }
-      if (out.stalled()) {
-        abort("the peer takes nothing any more");
-        return;
-      }
-      if (now - nextPing >= 0) {
-        nextPing = now + ping;
-        if (closing) {
-          // No frame may follow the close frame, and what waits in the socket is still on its way.
+      LinkSocket open = socket;
+      long until = ping;
+      if (open != null) {
+        if (now - open.lastFrame() >= read) {
+          open.cut("no frame from the peer for " + timing.read().toMillis() + " ms");
           continue;
         }
-        session.sendFrame(
-            entry(
-                new Frame(OpCode.PING),
-                Callback.from(() -> {}, failure -> failed("ping failed: ", failure))));
+        if (out.stalled()) {
+          open.cut("the peer takes nothing any more");
+          continue;
+        }
+        if (now - nextPing >= 0) {
+          nextPing = now + ping;
+          open.ping();
+        }
+        until = Math.min(nextPing - now, open.lastFrame() + read - now);
       }
       streams.tick(now);
       long held = in.expire(now);
-      long until = Math.min(nextPing - now, lastFrame + read - now);
       if (held != Long.MAX_VALUE) {
         until = Math.min(until, held - now);
       }
@@ -250,6 +383,7 @@ final class LinkConnection implements FrameHandler, Reply {
       out.close(reason);
       in.lost(reason);
       streams.lost(reason);
+      resumption.forget();
       wake();
     }
   }
@@ -268,22 +402,18 @@ final class LinkConnection implements FrameHandler, Reply {
             });
   }
 
-  private void failed(String what, Throwable failure) {
-    if (!closing) {
-      abort(what + Failures.describe(failure));
-    }
-  }
-
-  /** Cuts the connection at once. */
+  /** Cuts the connection at once, for good. */
   void abort(String reason) {
-    if (cause.isEmpty()) {
-      cause = reason;
+    closing = true;
+    LinkSocket open = socket;
+    Candidate waiting = candidate;
+    if (open != null) {
+      open.abort(reason);
+    }
+    if (waiting != null) {
+      waiting.socket.abort(reason);
     }
     lost(reason);
-    CoreSession now = session;
-    if (now != null) {
-      now.abort();
-    }
   }
 
   /**
@@ -295,35 +425,15 @@ final class LinkConnection implements FrameHandler, Reply {
     try {
       in.lost(reason);
       streams.lost(reason);
-      // A fifth of the time is kept for the close frame and its answer.
-      out.awaitIdle(limit.toNanos() - limit.toNanos() / 5);
-      CoreSession now = session;
-      if (now != null && now.isOutputOpen()) {
-        cause = reason;
+      LinkSocket open = socket;
+      if (open != null) {
+        // A fifth of the time is kept for the close frame and its answer.
+        out.awaitIdle(limit.toNanos() - limit.toNanos() / 5);
         closing = true;
-        now.sendFrame(entry(new OrderlyClose(code, reason), Callback.NOOP));
-        socketClosed.await(end - System.nanoTime(), TimeUnit.NANOSECONDS);
+        open.close(code, reason, Duration.ofNanos(end - System.nanoTime()));
       }
     } finally {
       abort(reason);
-    }
-  }
-
-  /**
-   * A close frame after which the socket stays until the peer has answered. Jetty takes every code
-   * but 1000 for an error and closes the socket at once, and a socket closed with something unread
-   * is reset: megabytes that the system had taken but not yet delivered would be lost.
-   */
-  private static final class OrderlyClose extends Frame implements CloseStatus.Supplier {
-    OrderlyClose(int code, String reason) {
-      super(
-          OpCode.CLOSE,
-          new CloseStatus(code, code == CloseStatus.NORMAL ? null : reason).asPayloadBuffer());
-    }
-
-    @Override
-    public CloseStatus getCloseStatus() {
-      return new CloseStatus(CloseStatus.NORMAL);
     }
   }
 
@@ -334,10 +444,8 @@ final class LinkConnection implements FrameHandler, Reply {
 
   /** The address this side has on the connection; empty if it is not known. */
   String localAddress() {
-    CoreSession now = session;
-    return now != null && now.getLocalAddress() instanceof InetSocketAddress address
-        ? address.getAddress().getHostAddress().replaceAll("%.*", "")
-        : "";
+    LinkSocket open = socket;
+    return open == null ? "" : open.localAddress();
   }
 
   long queued(Priority priority) {

@@ -18,6 +18,9 @@ final class LinkMetrics {
   final Metrics.Counter messagesOut;
   final Metrics.Counter bytesIn;
   final Metrics.Counter bytesOut;
+  final Metrics.Counter resumed;
+  final Metrics.Counter resumesRefused;
+  final Metrics.Counter resumesExpired;
   private final Map<LinkState, Metrics.Counter> changes = new EnumMap<>(LinkState.class);
   private final Map<Priority, Metrics.Distribution> waits = new EnumMap<>(Priority.class);
 
@@ -33,6 +36,12 @@ final class LinkMetrics {
     reconnections =
         metrics.counter(
             "pipeops_agent_websocket_reconnections_total", "Connections that followed a lost one");
+    String resumes = "Lost connections that were, or were not, taken up again where they were cut";
+    resumed = metrics.counter("pipeops_agent_link_resumes_total", resumes, "result", "resumed");
+    resumesRefused =
+        metrics.counter("pipeops_agent_link_resumes_total", resumes, "result", "refused");
+    resumesExpired =
+        metrics.counter("pipeops_agent_link_resumes_total", resumes, "result", "expired");
     String messages = "WebSocket messages of the link";
     messagesIn = metrics.counter("pipeops_agent_link_messages_total", messages, "direction", "in");
     messagesOut =

@@ -123,7 +123,14 @@ final class LinkRuntime {
             dialer,
             (unknown, control, with) ->
                 new LinkConnection(
-                    handlers, streams, unknown, control, metrics, with.timing(), with.limits()),
+                    handlers,
+                    streams,
+                    unknown,
+                    control,
+                    metrics,
+                    with.timing(),
+                    with.limits(),
+                    with.resume()),
             board,
             metrics,
             mandate,

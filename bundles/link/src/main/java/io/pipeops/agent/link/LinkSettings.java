@@ -11,8 +11,9 @@ import java.util.Map;
  * @param peer where to connect and as whom; a change of it needs a new connection
  * @param timing how long to wait for what
  * @param limits how much may pile up
+ * @param resume how a lost connection is taken up again
  */
-record LinkSettings(Peer peer, Timing timing, Limits limits) {
+record LinkSettings(Peer peer, Timing timing, Limits limits, Resume resume) {
   /** Where to connect and as whom. Holds secrets, so it is never logged. */
   record Peer(
       String url,
@@ -61,6 +62,14 @@ record LinkSettings(Peer peer, Timing timing, Limits limits) {
       int holdMessages,
       long holdBytes) {}
 
+  /**
+   * How a lost connection is taken up again.
+   *
+   * @param limit for how long; zero is never
+   * @param bytes that are kept until the peer has acknowledged them
+   */
+  record Resume(Duration limit, long bytes) {}
+
   static LinkSettings of(LinkConfig config, String version) {
     return new LinkSettings(
         new Peer(
@@ -98,7 +107,8 @@ record LinkSettings(Peer peer, Timing timing, Limits limits) {
             Math.min(config.send_stream_bytes(), config.send_budget_bytes()),
             Duration.ofMillis(config.hold_millis()),
             config.hold_messages(),
-            config.hold_bytes()));
+            config.hold_bytes()),
+        new Resume(Duration.ofSeconds(config.resume_seconds()), config.resume_max_bytes()));
   }
 
   private static Map<String, String> labels(String[] pairs) {

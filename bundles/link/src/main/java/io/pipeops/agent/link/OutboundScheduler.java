@@ -77,6 +77,7 @@ final class OutboundScheduler {
   private long oldestInFlight;
   private boolean oversized;
   private boolean pumping;
+  private boolean paused;
   private String closed;
 
   private static final class Entry {
@@ -389,7 +390,18 @@ final class OutboundScheduler {
     }
   }
 
-  private void pump() {
+  /** Whether nothing goes to the sink for the time being; call {@link #pump} when it may again. */
+  void pause(boolean value) {
+    lock.lock();
+    try {
+      paused = value;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Gives the sink what waits, if nobody does so already. */
+  void pump() {
     lock.lock();
     try {
       if (pumping) {
@@ -408,7 +420,7 @@ final class OutboundScheduler {
       boolean more;
       lock.lock();
       try {
-        entry = inFlight < IN_FLIGHT && closed == null ? next() : null;
+        entry = inFlight < IN_FLIGHT && !paused && closed == null ? next() : null;
         if (entry == null) {
           pumping = false;
           return;

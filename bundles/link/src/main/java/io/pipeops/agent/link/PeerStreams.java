@@ -9,7 +9,9 @@ import io.pipeops.agent.protocol.Envelopes;
 import io.pipeops.agent.protocol.Extensions;
 import io.pipeops.agent.protocol.GatewayHello;
 import io.pipeops.agent.protocol.GatewayHelloAck;
+import io.pipeops.agent.protocol.LinkAck;
 import io.pipeops.agent.protocol.OrphanWatch;
+import io.pipeops.agent.protocol.ResumeOffer;
 import io.pipeops.agent.protocol.StreamIds;
 import io.pipeops.agent.protocol.yamux.StreamHeader;
 import io.pipeops.agent.protocol.yamux.YamuxSession;
@@ -37,7 +39,7 @@ final class PeerStreams implements YamuxTransport, Inbound.Offers {
 
   /** What of a hub's extensions this agent knows. */
   private static final Set<String> KNOWN =
-      Set.of(Extensions.API_STREAM, Extensions.DATAGRAMS, Extensions.STREAM_IDS);
+      Set.of(Extensions.API_STREAM, Extensions.DATAGRAMS, Extensions.STREAM_IDS, Extensions.RESUME);
 
   private static final Duration HEADER_LIMIT = Duration.ofSeconds(10);
   private static final Duration IDS_EVERY = Duration.ofMinutes(1);
@@ -51,11 +53,14 @@ final class PeerStreams implements YamuxTransport, Inbound.Offers {
     List<String> claimed();
 
     void orphaned(String key);
+
+    void acknowledged(LinkAck ack);
   }
 
   private final StreamIntake intake;
   private final OutboundScheduler out;
   private final Requests requests;
+  private final Resumption resumption;
   private final Consumer<String> broken;
   private final OrphanWatch<String> lostRequests = new OrphanWatch<>(ORPHAN_AFTER);
   private final OrphanWatch<Long> lostStreams = new OrphanWatch<>(ORPHAN_AFTER);
@@ -71,7 +76,12 @@ final class PeerStreams implements YamuxTransport, Inbound.Offers {
    * @param broken told at most once why the session has ended by itself; must not block
    */
   PeerStreams(
-      StreamIntake intake, OutboundScheduler out, Requests requests, Consumer<String> broken) {
+      StreamIntake intake,
+      OutboundScheduler out,
+      Requests requests,
+      Resumption resumption,
+      Consumer<String> broken) {
+    this.resumption = resumption;
     this.intake = intake;
     this.out = out;
     this.requests = requests;
@@ -90,8 +100,20 @@ final class PeerStreams implements YamuxTransport, Inbound.Offers {
     }
     Set<String> both = new LinkedHashSet<>(Extensions.read(hello.extra()));
     both.retainAll(KNOWN);
-    ByteBuffer ack = Envelopes.write("", new GatewayHelloAck(true, Extensions.fields(both)));
-    if (!out.offer(Outgoing.text(Priority.CONTROL, "", ack), null)) {
+    ResumeOffer resume = ResumeOffer.read(hello.extra()).orElse(null);
+    if (resume == null || !resumption.wanted()) {
+      both.remove(Extensions.RESUME);
+    }
+    Outgoing ack =
+        Outgoing.text(
+            Priority.CONTROL,
+            "",
+            Envelopes.write("", new GatewayHelloAck(true, Extensions.fields(both))));
+    if (both.contains(Extensions.RESUME)) {
+      resumption.agree(resume, ack);
+    }
+    if (!out.offer(ack, null)) {
+      resumption.decline();
       log.debug("No room to accept yamux; the connection stays JSON only");
       return;
     }
@@ -101,7 +123,9 @@ final class PeerStreams implements YamuxTransport, Inbound.Offers {
     YamuxSession opened =
         YamuxSession.client(
             intake.settings(
-                hello.maxStreamWindowSize(), hello.keepAliveInterval(), hello.connectionTimeout()),
+                hello.maxStreamWindowSize(),
+                hello.keepAliveInterval(),
+                patience(hello.connectionTimeout(), both)),
             this,
             intake.budget());
     session = opened;
@@ -111,6 +135,17 @@ final class PeerStreams implements YamuxTransport, Inbound.Offers {
     }
     Thread.ofVirtual().name("link-streams").start(() -> accept(opened));
     log.debug("Streams may be opened extensions={}", both);
+  }
+
+  /** A session that may be without a connection for a while does not end by its own pings. */
+  private Duration patience(Duration usual, Set<String> both) {
+    return both.contains(Extensions.RESUME) ? usual.plus(resumption.limit()) : usual;
+  }
+
+  /** How far the hub has received our messages (extension resume). */
+  @Override
+  public void acknowledged(LinkAck ack) {
+    requests.acknowledged(ack);
   }
 
   /**

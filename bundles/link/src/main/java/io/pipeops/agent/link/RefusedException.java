@@ -23,6 +23,11 @@ final class RefusedException extends IOException {
     return status == 401 || status == 403;
   }
 
+  /** Whether the answer will not change by itself: anything but a fault of a server on the way. */
+  boolean given() {
+    return status < 500 && status != 429 && status != 408;
+  }
+
   /** Whether another agent holds the identity. */
   boolean alreadyConnected() {
     return status == 409 || alreadyConnected(getMessage());

@@ -47,7 +47,7 @@ final class StandbyCheck {
     LinkConnection connection = connections.create(new UnknownTypes(), new Silence(), with);
     try {
       URI peer = PeerUrl.controller(with.peer().url(), with.peer().insecure());
-      dialer.dial(peer, connection, Map.of());
+      dialer.dial(peer, connection.socket(), Map.of());
       passed = true;
       connection.close(1000, "", CLOSE);
       return "";

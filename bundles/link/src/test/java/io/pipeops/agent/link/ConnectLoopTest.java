@@ -33,7 +33,7 @@ class ConnectLoopTest {
 
   private final class FailingDialer implements Dialer {
     @Override
-    public void dial(URI peer, LinkConnection connection, Map<String, String> headers)
+    public void dial(URI peer, LinkSocket socket, Map<String, String> headers)
         throws IOException {
       throw failure;
     }
@@ -64,7 +64,8 @@ class ConnectLoopTest {
                     control,
                     metrics,
                     with.timing(),
-                    with.limits()),
+                    with.limits(),
+                    with.resume()),
             board,
             metrics,
             mandate,

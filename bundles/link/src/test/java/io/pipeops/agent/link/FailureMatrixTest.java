@@ -85,7 +85,7 @@ class FailureMatrixTest {
   }
 
   private LinkSettings with(Timing timing, Limits limits) {
-    return new LinkSettings(TestLink.peer(controller.url()), timing, limits);
+    return new LinkSettings(TestLink.peer(controller.url()), timing, limits, TestLink.RESUME);
   }
 
   private static Timing timing(Duration handshake, Duration ping, Duration read) {
@@ -433,7 +433,7 @@ class FailureMatrixTest {
     Peer filed =
         new Peer(
             p.url(), true, "", file.toString(), "lab", "", Map.of(), p.tls(), "", List.of(), "1");
-    link.start(new LinkSettings(filed, TestLink.timing(), TestLink.limits()));
+    link.start(new LinkSettings(filed, TestLink.timing(), TestLink.limits(), TestLink.RESUME));
     link.await(s -> s.reason().contains("link.token_file cannot be read"));
     Files.writeString(file, "first\n");
     var peer = controller.next();
@@ -447,20 +447,20 @@ class FailureMatrixTest {
   @Test
   void neverConnectsWithoutTheSettingsItNeeds() {
     Peer p = TestLink.peer("");
-    link.start(new LinkSettings(p, TestLink.timing(), TestLink.limits()));
+    link.start(new LinkSettings(p, TestLink.timing(), TestLink.limits(), TestLink.RESUME));
     assertTrue(link.status().reason().contains("link.url"), link.status()::reason);
     assertEquals(LinkState.DISCONNECTED, link.status().state());
     Peer clear =
         new Peer("http://x.test", false, "t", "", "lab", "", Map.of(), p.tls(), "", List.of(), "1");
-    link.start(new LinkSettings(clear, TestLink.timing(), TestLink.limits()));
+    link.start(new LinkSettings(clear, TestLink.timing(), TestLink.limits(), TestLink.RESUME));
     assertTrue(link.status().reason().contains("link.insecure"), link.status()::reason);
     Peer nameless =
         new Peer("https://x.test", false, "t", "", "", "", Map.of(), p.tls(), "", List.of(), "1");
-    link.start(new LinkSettings(nameless, TestLink.timing(), TestLink.limits()));
+    link.start(new LinkSettings(nameless, TestLink.timing(), TestLink.limits(), TestLink.RESUME));
     assertTrue(link.status().reason().contains("link.cluster_name"), link.status()::reason);
     Peer tokenless =
         new Peer("https://x.test", false, "", "", "l", "", Map.of(), p.tls(), "", List.of(), "1");
-    link.start(new LinkSettings(tokenless, TestLink.timing(), TestLink.limits()));
+    link.start(new LinkSettings(tokenless, TestLink.timing(), TestLink.limits(), TestLink.RESUME));
     assertTrue(link.status().reason().contains("link.token"), link.status()::reason);
     assertThrows(
         LinkLostException.class,

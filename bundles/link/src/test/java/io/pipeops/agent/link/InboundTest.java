@@ -13,6 +13,7 @@ import io.pipeops.agent.api.link.Reply;
 import io.pipeops.agent.api.link.StreamReceiver;
 import io.pipeops.agent.link.LinkSettings.Limits;
 import io.pipeops.agent.protocol.GatewayHello;
+import io.pipeops.agent.protocol.LinkAck;
 import io.pipeops.agent.protocol.StreamIds;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -68,6 +69,11 @@ class InboundTest {
               @Override
               public void ids(StreamIds ids) {
                 log.add("ids");
+              }
+
+              @Override
+              public void acknowledged(LinkAck ack) {
+                log.add("ack " + ack.received());
               }
             },
             answers,

@@ -123,15 +123,23 @@ class OutboundSchedulerTest {
 
   @Test
   void nothingIsPromisedThatMustWaitForTheSocket() throws Exception {
+    send(Priority.BULK, "a", (32 << 10) - 64);
     scheduler.send(
-        List.of(
-            message(Priority.BULK, "a", (32 << 10) - 64),
-            message(Priority.BULK, "a", 32 << 10),
-            message(Priority.BULK, "a", 10)));
+        List.of(message(Priority.BULK, "b", (32 << 10) - 64), message(Priority.BULK, "b", 10)));
     assertEquals(2, sink.inFlight());
-    assertEquals(List.of(true, false), sink.hints);
-    assertEquals(List.of("a", "a", "a"), sink.drain());
+    assertEquals(List.of(false, false), sink.hints);
+    assertEquals(List.of("a", "b", "b"), sink.drain());
     assertEquals(0, scheduler.total());
+  }
+
+  @Test
+  void nothingGoesOutWhileItIsPaused() throws Exception {
+    scheduler.pause(true);
+    send(Priority.CONTROL, "a", 10);
+    assertEquals(0, sink.inFlight());
+    scheduler.pause(false);
+    scheduler.pump();
+    assertEquals(List.of("a"), sink.drain());
   }
 
   @Test

@@ -241,7 +241,7 @@ class RegistrationTest {
             t.stateWait(),
             t.handOver(),
             t.standbyCheck());
-    link.start(new LinkSettings(TestLink.peer(controller.url()), hasty, TestLink.limits()));
+    link.start(new LinkSettings(TestLink.peer(controller.url()), hasty, TestLink.limits(), TestLink.RESUME));
     var peer = controller.next();
     Message register = peer.expect("register");
     long start = System.nanoTime();
@@ -404,7 +404,7 @@ class RegistrationTest {
             p.noProxy(),
             p.version());
     link.remembering(known(""));
-    link.start(new LinkSettings(fixed, slowState().timing(), TestLink.limits()));
+    link.start(new LinkSettings(fixed, slowState().timing(), TestLink.limits(), TestLink.RESUME));
     Register register =
         Register.parse(controller.next().acceptRegistration("cluster-1", "").payload());
     assertEquals("my-agent", register.agentId());
@@ -430,6 +430,7 @@ class RegistrationTest {
             Duration.ofSeconds(5),
             t.handOver(),
             t.standbyCheck()),
-        TestLink.limits());
+        TestLink.limits(),
+        TestLink.RESUME);
   }
 }

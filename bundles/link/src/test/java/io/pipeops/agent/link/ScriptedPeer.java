@@ -269,6 +269,11 @@ final class ScriptedPeer implements AutoCloseable {
       return received;
     }
 
+    /** The next message if there is one within so many milliseconds; else null. */
+    Received poll(long millis) throws InterruptedException {
+      return messages.poll(millis, TimeUnit.MILLISECONDS);
+    }
+
     /** The next envelope of the agent; other types fail the test. */
     Message expect(String type) throws InterruptedException, IOException {
       byte[] data = receive().data();

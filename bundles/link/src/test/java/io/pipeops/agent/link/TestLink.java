@@ -9,6 +9,7 @@ import io.pipeops.agent.api.link.RegistrationFact;
 import io.pipeops.agent.api.metrics.Metrics;
 import io.pipeops.agent.link.LinkSettings.Limits;
 import io.pipeops.agent.link.LinkSettings.Peer;
+import io.pipeops.agent.link.LinkSettings.Resume;
 import io.pipeops.agent.link.LinkSettings.Timing;
 import io.pipeops.agent.link.LinkSettings.TlsFiles;
 import java.time.Duration;
@@ -85,6 +86,8 @@ final class TestLink implements AutoCloseable {
         peer.version());
   }
 
+  static final Resume RESUME = new Resume(Duration.ofSeconds(30), 1 << 20);
+
   static Timing timing() {
     return new Timing(
         Duration.ofSeconds(5),
@@ -106,7 +109,7 @@ final class TestLink implements AutoCloseable {
   }
 
   static LinkSettings settings(String url) {
-    return new LinkSettings(peer(url), timing(), limits());
+    return new LinkSettings(peer(url), timing(), limits(), RESUME);
   }
 
   TestLink start(String url) {

@@ -171,7 +171,8 @@ class TlsAndProxyTest {
         new LinkSettings(
             TestLink.with(TestLink.peer(controller.url()), files, proxy),
             TestLink.timing(),
-            TestLink.limits()));
+            TestLink.limits(),
+            TestLink.RESUME));
   }
 
   @Test
@@ -340,7 +341,8 @@ class TlsAndProxyTest {
                 files,
                 "http://user:" + password + "@localhost:" + proxy.server.getLocalPort()),
             TestLink.timing(),
-            TestLink.limits()));
+            TestLink.limits(),
+            TestLink.RESUME));
   }
 
   @Test

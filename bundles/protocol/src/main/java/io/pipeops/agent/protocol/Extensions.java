@@ -20,6 +20,9 @@ public final class Extensions {
   /** Comparison of the live streams now and then: {@link StreamIds}. */
   public static final String STREAM_IDS = "stream-ids";
 
+  /** A lost connection is taken up again where it was cut: {@link ResumeOffer}. */
+  public static final String RESUME = "resume";
+
   private static final String FIELD = "extensions";
   private static final int MOST = 32;
 

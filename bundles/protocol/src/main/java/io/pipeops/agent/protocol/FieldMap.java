@@ -23,6 +23,11 @@ final class FieldMap {
     return Boolean.TRUE.equals(rest.remove(name));
   }
 
+  /** What a field has, which stays. */
+  Object peek(String name) {
+    return rest.get(name);
+  }
+
   long number(String name) {
     return rest.remove(name) instanceof Number number ? number.longValue() : 0;
   }
