@@ -33,8 +33,7 @@ class ConnectLoopTest {
 
   private final class FailingDialer implements Dialer {
     @Override
-    public void dial(URI peer, LinkSocket socket, Map<String, String> headers)
-        throws IOException {
+    public void dial(URI peer, LinkSocket socket, Map<String, String> headers) throws IOException {
       throw failure;
     }
 

@@ -241,7 +241,9 @@ class RegistrationTest {
             t.stateWait(),
             t.handOver(),
             t.standbyCheck());
-    link.start(new LinkSettings(TestLink.peer(controller.url()), hasty, TestLink.limits(), TestLink.RESUME));
+    link.start(
+        new LinkSettings(
+            TestLink.peer(controller.url()), hasty, TestLink.limits(), TestLink.RESUME));
     var peer = controller.next();
     Message register = peer.expect("register");
     long start = System.nanoTime();

@@ -31,9 +31,7 @@ public record ResumeOffer(String session, String secret, Duration limit) {
         && seconds.longValue() > 0) {
       return Optional.of(
           new ResumeOffer(
-              session,
-              secret,
-              Duration.ofSeconds(Math.min(seconds.longValue(), MOST_SECONDS))));
+              session, secret, Duration.ofSeconds(Math.min(seconds.longValue(), MOST_SECONDS))));
     }
     return Optional.empty();
   }
@@ -42,7 +40,8 @@ public record ResumeOffer(String session, String secret, Duration limit) {
   public Map<String, Object> fields() {
     return Map.of(
         FIELD,
-        Map.of("session", session, "secret", secret, "limit_seconds", Math.max(1, limit.toSeconds())));
+        Map.of(
+            "session", session, "secret", secret, "limit_seconds", Math.max(1, limit.toSeconds())));
   }
 
   @Override

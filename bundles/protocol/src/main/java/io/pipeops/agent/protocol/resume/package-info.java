@@ -7,7 +7,8 @@
  * <p>The hub counts what it sends after its {@code gateway_hello}, the agent what it sends after
  * its answer, and each what it receives after the other's of the two. Every whole text or binary
  * message counts, but for {@link io.pipeops.agent.protocol.LinkAck}, {@link
- * io.pipeops.agent.protocol.LinkResume} and {@link io.pipeops.agent.protocol.LinkResumed}; control frames do not.
+ * io.pipeops.agent.protocol.LinkResume} and {@link io.pipeops.agent.protocol.LinkResumed}; control
+ * frames do not.
  */
 @Version("1.0.0")
 package io.pipeops.agent.protocol.resume;
