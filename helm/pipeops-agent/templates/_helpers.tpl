@@ -149,3 +149,9 @@ annotations:
 - -jar
 - /opt/pipeops-agent/lib/agent-launcher.jar
 {{- end }}
+
+{{/* What there is in the cluster, as JSON; list of root, version, kind, name. */}}
+{{- define "agent.found" -}}
+{{- $root := index . 0 -}}
+{{- if $root.Values.lookup }}{{ lookup (index . 1) (index . 2) $root.Release.Namespace (index . 3) | toJson }}{{ else }}{}{{ end }}
+{{- end }}

@@ -104,8 +104,14 @@ annotations:
 
 {{- define "hub.settings" -}}
 {{- $hub := dict "host" "0.0.0.0" "port" 8443 "state_dir" "/var/lib/pipeops-hub" "tokens_dir" "/etc/pipeops-tokens" "tls_cert_file" "/etc/pipeops-tls/tls.crt" "tls_key_file" "/etc/pipeops-tls/tls.key" -}}
-{{- if or (not .Values.tls.existingSecret) (dig "data" "ca.crt" "" (lookup "v1" "Secret" .Release.Namespace .Values.tls.existingSecret | default dict)) }}{{ $_ := set $hub "tls_ca_file" "/etc/pipeops-tls/ca.crt" }}{{ end }}
+{{- if or (not .Values.tls.existingSecret) (dig "data" "ca.crt" "" (include "hub.found" (list . "v1" "Secret" .Values.tls.existingSecret) | fromJson)) }}{{ $_ := set $hub "tls_ca_file" "/etc/pipeops-tls/ca.crt" }}{{ end }}
 {{- with .Values.externalUrl }}{{ $_ := set $hub "external_url" . }}{{ end }}
 {{- with .Values.database.url }}{{ $_ := set $hub "database_url" . }}{{ end }}
 {{- mergeOverwrite (dict "hub" $hub) (deepCopy .Values.settings) | toYaml }}
+{{- end }}
+
+{{/* What there is in the cluster, as JSON; list of root, version, kind, name. */}}
+{{- define "hub.found" -}}
+{{- $root := index . 0 -}}
+{{- if $root.Values.lookup }}{{ lookup (index . 1) (index . 2) $root.Release.Namespace (index . 3) | toJson }}{{ else }}{}{{ end }}
 {{- end }}
