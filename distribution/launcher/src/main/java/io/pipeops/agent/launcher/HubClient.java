@@ -72,6 +72,8 @@ final class HubClient {
       connection.setConnectTimeout(LIMIT_MILLIS);
       connection.setReadTimeout(LIMIT_MILLIS);
       connection.setInstanceFollowRedirects(false);
+      // Behind a Service the next request may reach another replica, the one that leads.
+      connection.setRequestProperty("Connection", "close");
       if (!token.isEmpty()) {
         connection.setRequestProperty("Authorization", "Bearer " + token);
       }
