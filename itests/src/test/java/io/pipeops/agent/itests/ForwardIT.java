@@ -195,8 +195,7 @@ class ForwardIT {
     }
   }
 
-  private static byte[] exchange(DatagramSocket client, int port, byte[] asked)
-      throws IOException {
+  private static byte[] exchange(DatagramSocket client, int port, byte[] asked) throws IOException {
     client.setSoTimeout(30_000);
     client.send(new DatagramPacket(asked, asked.length, HERE, port));
     DatagramPacket answer = new DatagramPacket(new byte[65_507], 65_507);
@@ -286,7 +285,8 @@ class ForwardIT {
 
   private String states() throws Exception {
     StringBuilder states = new StringBuilder();
-    for (JsonNode feature : Spine.JSON.readTree(spine.local("/api/features").body()).path("features")) {
+    for (JsonNode feature :
+        Spine.JSON.readTree(spine.local("/api/features").body()).path("features")) {
       if (feature.path("name").asText().equals("forward")) {
         states.append(feature.path("version").asText()).append(' ');
         states.append(feature.path("state").asText()).append(' ');

@@ -222,7 +222,14 @@ class KubectlIT {
     spdy.run("cp", "-n", NAMESPACE, pod + ":/tmp/spdy", back.toString());
     assertEquals(-1, java.nio.file.Files.mismatch(there, back));
     spdy.run(
-        "exec", "-n", NAMESPACE, pod, "--", "sh", "-c", "echo hello > /tmp/index.html; httpd -p 8080 -h /tmp");
+        "exec",
+        "-n",
+        NAMESPACE,
+        pod,
+        "--",
+        "sh",
+        "-c",
+        "echo hello > /tmp/index.html; httpd -p 8080 -h /tmp");
     for (Kubectl way : new Kubectl[] {spdy, kubectl}) {
       Process forward = way.start("port-forward", "-n", NAMESPACE, "pod/" + pod, ":8080");
       int run = way.last();
@@ -239,8 +246,14 @@ class KubectlIT {
         try (var socket = new java.net.Socket("127.0.0.1", Integer.parseInt(port))) {
           socket
               .getOutputStream()
-              .write("GET /index.html HTTP/1.0\r\n\r\n".getBytes(java.nio.charset.StandardCharsets.US_ASCII));
-          assertTrue(new String(socket.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.US_ASCII).contains("hello"));
+              .write(
+                  "GET /index.html HTTP/1.0\r\n\r\n"
+                      .getBytes(java.nio.charset.StandardCharsets.US_ASCII));
+          assertTrue(
+              new String(
+                      socket.getInputStream().readAllBytes(),
+                      java.nio.charset.StandardCharsets.US_ASCII)
+                  .contains("hello"));
         }
       } finally {
         forward.destroy();
