@@ -70,7 +70,7 @@ final class ApiForward {
               base.getRawAuthority(),
               basePath(base),
               () -> settings.apiAsAgent() ? server.token().orElse("") : "",
-              all::draining);
+              all::endingApi);
       idle.accept(heads::idle);
       new ByteRelay(stream, wire, heads, Duration.ZERO, tally).run();
     }

@@ -27,6 +27,9 @@ final class Forwarding implements AutoCloseable {
 
   void settings(Settings next) {
     settings = next;
+    if (!next.api()) {
+      forwards.cutIdle();
+    }
   }
 
   /** The API server as it is known now; null while it is not. */
@@ -36,6 +39,11 @@ final class Forwarding implements AutoCloseable {
 
   void server(ApiServer next) {
     server = next;
+  }
+
+  /** Whether streams to the API server shall end after their present request. */
+  boolean endingApi() {
+    return draining || !settings.api();
   }
 
   /** Whether connections that can be ended without harm shall be. */

@@ -272,8 +272,12 @@ class StreamDeskTest {
   void aSilentUdpClientIsForgotten() throws Exception {
     restart(Fixture.settings(true, Duration.ofMillis(200), 10));
     YamuxStream stream = fixture.open("udp-datagrams", "dns", 9);
-    assertEquals(-1, stream.read(ByteBuffer.allocate(1), WAIT));
-    stream.shutdownOutput();
+    try {
+      assertEquals(-1, stream.read(ByteBuffer.allocate(1), WAIT));
+    } catch (YamuxException e) {
+      // The end of data may be followed at once by the end of the stream.
+      assertTrue(e.getMessage().contains("reset"), e.getMessage());
+    }
     awaitNone();
   }
 
