@@ -157,6 +157,22 @@ public @interface HubConfig {
   long stream_memory_bytes() default 0;
 
   @AttributeDefinition(
+      description =
+          "How long the session of an agent is kept when its connection is lost, so that every"
+              + " stream goes on when it comes back, in seconds; 0 for not at all",
+      min = "0",
+      max = "3600")
+  int resume_seconds() default 60;
+
+  @AttributeDefinition(
+      description =
+          "Bytes for one agent that are kept until it has acknowledged them, to be sent again after a"
+              + " lost connection; when they are used up, sending waits",
+      min = "262144",
+      max = "4194304")
+  int resume_max_bytes() default 4194304;
+
+  @AttributeDefinition(
       description = "How long one slow client may hold up the connection of an agent",
       min = "0",
       max = "10")

@@ -5,6 +5,7 @@ import io.pipeops.hub.agents.AgentEndpoint;
 import io.pipeops.hub.agents.AgentLimits;
 import io.pipeops.hub.agents.AgentMetrics;
 import io.pipeops.hub.agents.AgentSessions;
+import io.pipeops.hub.agents.ResumeLimits;
 import io.pipeops.hub.agents.StreamLimits;
 import io.pipeops.hub.kube.KubeHandler;
 import io.pipeops.hub.ports.PortDesk;
@@ -63,6 +64,9 @@ final class RunningHub implements AutoCloseable {
           new AgentSessions(
               store, limits, new AgentMetrics(metrics), scheduler, store.sessionWatch());
       sessions.streamLimits(streamLimits(config));
+      sessions.resume(
+          new ResumeLimits(
+              Duration.ofSeconds(config.resume_seconds()), config.resume_max_bytes()));
       RestSettings rest =
           new RestSettings(version, config.external_url(), tls.flatMap(HubTls::caPem));
       PortDesk ports = new PortDesk(portSettings(config), store, sessions, metrics);

@@ -52,8 +52,9 @@ public final class FakeAgent implements AutoCloseable {
     }
   }
 
-  private FakeAgent(URI uri, String token) throws Exception {
+  private FakeAgent(URI uri, String token, Map<String, String> headers) throws Exception {
     ClientUpgradeRequest request = new ClientUpgradeRequest(uri);
+    headers.forEach(request::setHeader);
     if (token != null) {
       request.setHeader("Authorization", "Bearer " + token);
     }
@@ -64,7 +65,13 @@ public final class FakeAgent implements AutoCloseable {
 
   /** Connects; a refused upgrade throws an ExecutionException with an UpgradeException. */
   public static FakeAgent connect(URI uri, String token) throws Exception {
-    return new FakeAgent(uri, token);
+    return new FakeAgent(uri, token, Map.of());
+  }
+
+  /** As {@link #connect(URI, String)} with further headers. */
+  public static FakeAgent connect(URI uri, String token, Map<String, String> headers)
+      throws Exception {
+    return new FakeAgent(uri, token, headers);
   }
 
   /** Connects to the controller's endpoint and registers. */

@@ -3,8 +3,13 @@ package io.pipeops.hub.agents;
 import io.pipeops.agent.api.link.Message;
 import io.pipeops.agent.protocol.BinaryResponse;
 import io.pipeops.agent.protocol.Envelopes;
+import io.pipeops.agent.protocol.ErrorMessage;
+import io.pipeops.agent.protocol.Extensions;
 import io.pipeops.agent.protocol.GatewayHelloAck;
 import io.pipeops.agent.protocol.Heartbeat;
+import io.pipeops.agent.protocol.LinkAck;
+import io.pipeops.agent.protocol.LinkResume;
+import io.pipeops.agent.protocol.LinkResumed;
 import io.pipeops.agent.protocol.Ping;
 import io.pipeops.agent.protocol.Pong;
 import io.pipeops.agent.protocol.ProtocolException;
@@ -24,24 +29,21 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
-import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.thread.Scheduler;
-import org.eclipse.jetty.websocket.core.CloseStatus;
-import org.eclipse.jetty.websocket.core.CoreSession;
-import org.eclipse.jetty.websocket.core.Frame;
-import org.eclipse.jetty.websocket.core.FrameHandler;
 import org.eclipse.jetty.websocket.core.OpCode;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One agent's WebSocket (protocol 1.4, 1.11, 2). Frames come in one after the other on Jetty's
- * threads; the next one is asked for when the last was dealt with, which never waits: what may
- * block goes to a lane of its own, and what belongs to a request into that request's queue. When
- * such a queue is full, no further frame is asked for until it has room, at most for a short time;
- * then the stream is aborted instead.
+ * One agent's connection (protocol 1.4, 1.11, 2). Messages come in one after the other on Jetty's
+ * threads and are dealt with without waiting: what may block goes to a lane of its own, and what
+ * belongs to a request into that request's queue. When such a queue is full, nothing further is
+ * read until it has room, at most for a short time; then the stream is aborted instead.
+ *
+ * <p>It has one socket. If the agent has taken up the offer to resume, a lost socket may be
+ * replaced by another one within a limit; meanwhile what is sent waits, and no stream notices.
  */
-final class AgentConnection implements FrameHandler {
+final class AgentConnection {
   private static final Logger log = LoggerFactory.getLogger(AgentConnection.class);
 
   private static final long COMPARE_EVERY = TimeUnit.MINUTES.toNanos(1);
@@ -57,19 +59,27 @@ final class AgentConnection implements FrameHandler {
   private final AgentWriter writer;
   private final AgentStreams streams;
   private final ControlLane lane = new ControlLane("hub-agent-control");
-  private final MessageAssembler assembler;
   private final StallBudget stalls;
   private final AtomicLong receivedBytes = new AtomicLong();
   private final Object arrival = new Object();
   private final AtomicBoolean closed = new AtomicBoolean();
-  private volatile CoreSession socket;
+  private final Resumability resumability;
+
+  /** Held while a message is dealt with, and while a socket takes the place of another one. */
+  private final Object receiving = new Object();
+
+  private final AgentSocket first;
+  private volatile AgentSocket socket;
+  private volatile boolean closing;
+  private boolean acknowledgement;
+  private volatile long lostSince;
+  private volatile Scheduler.Task expiry;
   private volatile AgentSession session;
   private volatile LeaderTerm term = LeaderTerm.NONE;
   private volatile long lastReceived = System.nanoTime();
   private volatile boolean paused;
   private volatile boolean probed;
   private volatile Scheduler.Task pinger;
-  private boolean text;
   private long compared = System.nanoTime();
 
   /**
@@ -87,14 +97,18 @@ final class AgentConnection implements FrameHandler {
     this.gateway = gateway;
     this.gatewayUrl = gatewayUrl;
     this.remoteAddress = remoteAddress;
-    this.assembler = new MessageAssembler(sessions.limits().maxMessage());
     this.stalls = new StallBudget(sessions.limits().stall());
     this.writer =
         new AgentWriter(
-            sessions.metrics().bytesOut, cause -> drop("the connection to the agent broke"));
+            sessions.metrics().bytesOut,
+            sessions.resume().bytes(),
+            () -> cut("the connection to the agent broke"));
+    this.resumability = new Resumability(sessions.resume().limit());
+    this.first = new AgentSocket(this, false, sessions.limits().maxMessage(), remoteAddress);
     this.streams =
         new AgentStreams(
             writer,
+            sessions.resume().limit().isPositive() ? resumability.offer() : null,
             sessions.streamLimits(),
             sessions.streamBudget(),
             sessions.metrics(),
@@ -134,7 +148,12 @@ final class AgentConnection implements FrameHandler {
   }
 
   String remoteAddress() {
-    return remoteAddress;
+    AgentSocket open = socket;
+    return open == null ? remoteAddress : open.remoteAddress();
+  }
+
+  Resumability resumability() {
+    return resumability;
   }
 
   AgentWriter writer() {
@@ -145,9 +164,19 @@ final class AgentConnection implements FrameHandler {
     return receivedBytes.get();
   }
 
+  /** The socket that it begins with. */
+  AgentSocket socket() {
+    return first;
+  }
+
   /** Whether the WebSocket is open. */
   boolean open() {
     return socket != null && !closed.get();
+  }
+
+  /** Whether the agent is away and may come back with another socket. */
+  boolean detached() {
+    return lostSince != 0 && socket == null && !closed.get();
   }
 
   boolean over() {
@@ -172,73 +201,173 @@ final class AgentConnection implements FrameHandler {
     session = served;
   }
 
-  @Override
-  public void onOpen(CoreSession coreSession, Callback callback) {
-    socket = coreSession;
+  // What the sockets call.
+
+  /**
+   * The first socket is open.
+   *
+   * @return false if the connection is over already
+   */
+  boolean opened(AgentSocket opened) {
+    socket = opened;
     lastReceived = System.nanoTime();
-    callback.succeeded();
     if (closed.get()) {
-      coreSession.abort();
-      return;
+      return false;
     }
-    writer.open(coreSession);
-    coreSession.demand();
+    writer.open(opened.session());
+    return true;
   }
 
-  @Override
-  public void onFrame(Frame frame, Callback callback) {
+  /** Something came. */
+  void alive() {
     lastReceived = System.nanoTime();
     if (probed) {
       wakeProbe();
     }
-    switch (frame.getOpCode()) {
-      case OpCode.TEXT, OpCode.BINARY, OpCode.CONTINUATION -> data(frame, callback);
-      case OpCode.PING -> {
-        ByteBuffer payload =
-            ByteBuffer.wrap(
-                frame.hasPayload() ? AgentStream.bytes(frame.getPayload()) : new byte[0]);
-        callback.succeeded();
-        socket.sendFrame(new Frame(OpCode.PONG, true, payload), Callback.NOOP, false);
-        socket.demand();
+  }
+
+  /**
+   * A whole message.
+   *
+   * @return whether to read on; if not, the socket will be told when
+   */
+  boolean message(AgentSocket from, byte[] message, boolean text) {
+    AgentStream full;
+    synchronized (receiving) {
+      if (from != socket) {
+        return false;
       }
-      case OpCode.PONG -> {
-        callback.succeeded();
-        socket.demand();
+      receivedBytes.addAndGet(message.length);
+      sessions.metrics().bytesIn.add(message.length);
+      boolean counts = resumability.agreed();
+      acknowledgement = false;
+      full = deliver(message, text);
+      if (counts && !acknowledgement && resumability.received().received(message.length)) {
+        from.send(
+            OpCode.TEXT,
+            Envelopes.write("", new LinkAck(resumability.received().acknowledge())));
       }
-      default -> callback.succeeded();
+    }
+    return full == null || !pause(from, full);
+  }
+
+  void tooLong(AgentSocket from) {
+    log.warn(
+        "Agent closed, its message is longer than {} bytes: {}",
+        sessions.limits().maxMessage(),
+        describe());
+    close(1009, "the agent sent a message that is too long");
+    from.abort();
+  }
+
+  /** A socket is gone. */
+  void ended(AgentSocket which, String reason, boolean meant) {
+    boolean keep;
+    synchronized (receiving) {
+      boolean begun = socket != null || lostSince != 0;
+      if (begun ? which != socket : which != first) {
+        return;
+      }
+      keep =
+          begun
+              && !meant
+              && !closing
+              && !closed.get()
+              && resumability.agreed()
+              && writer.detach();
+      if (keep) {
+        socket = null;
+        lostSince = System.nanoTime();
+        expiry =
+            sessions
+                .scheduler()
+                .schedule(
+                    this::expired, resumability.offer().limit().toNanos(), TimeUnit.NANOSECONDS);
+      }
+    }
+    if (keep) {
+      log.info("Agent's connection lost, its session is kept: {} reason={}", describe(), reason);
+      wakeProbe();
+    } else {
+      lost(reason);
     }
   }
 
-  private void data(Frame frame, Callback callback) {
-    if (frame.getOpCode() != OpCode.CONTINUATION) {
-      text = frame.getOpCode() == OpCode.TEXT;
+  private void expired() {
+    synchronized (receiving) {
+      if (!detached()) {
+        return;
+      }
+      closing = true;
     }
-    byte[] message;
+    sessions.metrics().resumesExpired.increment();
+    lost("the agent did not come back within " + resumability.offer().limit().toSeconds() + " s");
+  }
+
+  /**
+   * The first message of a socket that is to take the place of the last one.
+   *
+   * @return whether it does; if not, the agent was told why
+   */
+  boolean takeUp(AgentSocket next, byte[] message) {
     try {
-      message = assembler.add(frame.getPayload(), frame.isFin());
-    } catch (MessageAssembler.TooLongException e) {
-      callback.succeeded();
-      log.warn(
-          "Agent closed, its message is longer than {} bytes: {}",
-          sessions.limits().maxMessage(),
-          describe());
-      close(1009, "the agent sent a message that is too long");
-      return;
+      LinkResume ask = LinkResume.parse(Envelopes.parse(message, 0, message.length).payload());
+      synchronized (receiving) {
+        if (closed.get()
+            || closing
+            || !resumability.agreed()
+            || !resumability.proves(ask.session(), ask.secret())) {
+          refuse(next, "session not found");
+          return false;
+        }
+        AgentSocket old = socket;
+        socket = next;
+        if (expiry != null) {
+          expiry.cancel();
+        }
+        if (old != null) {
+          old.abort();
+          writer.detach();
+        }
+        lastReceived = System.nanoTime();
+        next.send(
+            OpCode.TEXT,
+            Envelopes.write("", new LinkResumed(resumability.received().acknowledge())));
+        writer.attach(next.session(), ask.received());
+      }
+      sessions.metrics().resumed.increment();
+      log.info(
+          "Agent is back, its session goes on: {} away_ms={}",
+          describe(),
+          lostSince == 0 ? 0 : (System.nanoTime() - lostSince) / 1_000_000);
+      return true;
+    } catch (ProtocolException e) {
+      sessions.metrics().malformed.increment();
+      log.warn("Session cannot be taken up: {} reason={}", describe(), e.getMessage());
+      refuse(next, e.getMessage());
+      if (socket == next) {
+        drop(e.getMessage());
+      }
+      return false;
     }
-    callback.succeeded();
-    AgentStream full = null;
-    if (message != null) {
-      receivedBytes.addAndGet(message.length);
-      sessions.metrics().bytesIn.add(message.length);
-      full = deliver(message);
-    }
-    if (full == null || !pause(full)) {
-      socket.demand();
-    }
+  }
+
+  private void refuse(AgentSocket next, String reason) {
+    sessions.metrics().resumesRefused.increment();
+    next.send(OpCode.TEXT, Envelopes.write("", new ErrorMessage(reason)));
+    next.close(1008, reason);
+  }
+
+  /** Whether this is the session that someone wants to take up, with the same credential. */
+  boolean resumes(String name, AgentCredential who) {
+    return !closed.get()
+        && resumability.agreed()
+        && resumability.offer().session().equals(name)
+        && credential.id().equals(who.id());
   }
 
   /** Deals with a whole message; answers the stream that has too much queued now, or null. */
-  private AgentStream deliver(byte[] bytes) {
+  private AgentStream deliver(byte[] bytes, boolean text) {
     try {
       if (!text && streams.feed(bytes)) {
         return null;
@@ -290,7 +419,20 @@ final class AgentConnection implements FrameHandler {
         AgentSession served = session;
         return served == null ? null : served.receive(message);
       }
-      case GatewayHelloAck.TYPE -> streams.accepted(GatewayHelloAck.parse(message.payload()));
+      case GatewayHelloAck.TYPE -> {
+        if (streams.accepted(GatewayHelloAck.parse(message.payload()))) {
+          if (streams.knows(Extensions.RESUME) && writer.keeps()) {
+            resumability.agree();
+            sessions.resumable(this);
+          } else {
+            writer.keepNothing();
+          }
+        }
+      }
+      case LinkAck.TYPE -> {
+        acknowledgement = true;
+        acknowledged(LinkAck.parse(message.payload()));
+      }
       case StreamIds.TYPE -> streams.ids(StreamIds.parse(message.payload()));
       case Ping.TYPE -> writer.control(Envelopes.write(message.requestId(), Pong.now()));
       case Register.TYPE -> onLane(() -> sessions.desk().register(this, message));
@@ -298,6 +440,15 @@ final class AgentConnection implements FrameHandler {
       default -> log.debug("Ignored type={} {}", PeerText.clean(message.type(), 64), describe());
     }
     return null;
+  }
+
+  private void acknowledged(LinkAck ack) {
+    try {
+      writer.acknowledged(ack.received());
+    } catch (ProtocolException e) {
+      log.warn("Agent closed: {} reason={}", describe(), e.getMessage());
+      close(1011, e.getMessage());
+    }
   }
 
   private void onLane(Runnable task) {
@@ -312,7 +463,7 @@ final class AgentConnection implements FrameHandler {
    *
    * @return false if reading may go on
    */
-  private boolean pause(AgentStream stream) {
+  private boolean pause(AgentSocket from, AgentStream stream) {
     AgentSession served = session;
     boolean othersBusy = served != null && served.othersBusy(stream);
     Duration allowed = stalls.allowed(othersBusy);
@@ -335,7 +486,7 @@ final class AgentConnection implements FrameHandler {
                 timer[0].cancel();
               }
             }
-            socket.demand();
+            from.demand();
           }
         };
     synchronized (timer) {
@@ -368,11 +519,15 @@ final class AgentConnection implements FrameHandler {
     if (closed.get()) {
       return;
     }
-    if (!paused && System.nanoTime() - lastReceived > sessions.limits().dead().toNanos()) {
+    if (open()
+        && !paused
+        && System.nanoTime() - lastReceived > sessions.limits().dead().toNanos()) {
       log.warn(
           "Agent silent for {} s, closing: {}", sessions.limits().dead().toSeconds(), describe());
-      drop("the agent was silent for too long");
-      return;
+      cut("the agent was silent for too long");
+      if (closed.get()) {
+        return;
+      }
     }
     sendPing();
     if (System.nanoTime() - compared > COMPARE_EVERY) {
@@ -383,9 +538,9 @@ final class AgentConnection implements FrameHandler {
   }
 
   private void sendPing() {
-    CoreSession open = socket;
+    AgentSocket open = socket;
     if (open != null) {
-      open.sendFrame(new Frame(OpCode.PING, true, ByteBuffer.allocate(0)), Callback.NOOP, false);
+      open.send(OpCode.PING, ByteBuffer.allocate(0));
     }
   }
 
@@ -401,6 +556,9 @@ final class AgentConnection implements FrameHandler {
       probed = true;
       sendPing();
       while (!closed.get() && !paused && lastReceived - asked <= 0) {
+        if (detached()) {
+          return false;
+        }
         long left = until - System.nanoTime();
         if (left <= 0) {
           return false;
@@ -417,37 +575,35 @@ final class AgentConnection implements FrameHandler {
     }
   }
 
-  @Override
-  public void onError(Throwable cause, Callback callback) {
-    log.debug("Connection failed: {} cause={}", describe(), String.valueOf(cause));
-    callback.succeeded();
-  }
-
-  @Override
-  public void onClosed(CloseStatus status, Callback callback) {
-    callback.succeeded();
-    lost("the agent's connection ended with code " + status.getCode());
-  }
-
   /** Closes with a code; the socket is cut if the agent does not answer. */
   void close(int code, String reason) {
-    CoreSession open = socket;
+    closing = true;
+    AgentSocket open = socket;
     if (open == null) {
       lost(reason);
       return;
     }
-    open.close(code, reason, Callback.NOOP);
+    open.close(code, reason);
     lost(reason);
     sessions.scheduler().schedule(open::abort, 2, TimeUnit.SECONDS);
   }
 
-  /** Cuts the socket. */
+  /** Cuts the socket, for good. */
   void drop(String reason) {
-    CoreSession open = socket;
+    closing = true;
+    AgentSocket open = socket;
     if (open != null) {
       open.abort();
     }
     lost(reason);
+  }
+
+  /** Cuts the socket; the agent may come back with another one. */
+  private void cut(String reason) {
+    AgentSocket open = socket;
+    if (open != null) {
+      open.cut(reason);
+    }
   }
 
   private void lost(String reason) {
@@ -455,6 +611,7 @@ final class AgentConnection implements FrameHandler {
       return;
     }
     pinger.cancel();
+    sessions.notResumable(this);
     writer.close();
     streams.lost(reason);
     AgentSession served = session;
@@ -472,7 +629,7 @@ final class AgentConnection implements FrameHandler {
     return "cluster="
         + (served == null ? "" : served.cluster().id())
         + " remote="
-        + remoteAddress
+        + remoteAddress()
         + " role="
         + (gateway ? "gateway" : "controller");
   }

@@ -1,6 +1,7 @@
 package io.pipeops.hub.agents;
 
 import io.pipeops.agent.protocol.HandedOver;
+import io.pipeops.agent.protocol.LinkResume;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -105,6 +106,11 @@ public final class AgentEndpoint extends Handler.Abstract.NonBlocking {
       JsonAnswer.send(response, callback, 426, "this is a WebSocket endpoint");
       return;
     }
+    String session = request.getHeaders().get(LinkResume.HEADER);
+    if (session != null) {
+      resume(request, response, callback, who.get(), session);
+      return;
+    }
     AgentConnection connection =
         new AgentConnection(
             sessions, who.get(), gateway, gateway ? "" : gatewayUrl(request), remote(request));
@@ -116,7 +122,30 @@ public final class AgentEndpoint extends Handler.Abstract.NonBlocking {
       connection.drop("the agent was refused");
       return;
     }
-    upgrade(request, response, callback, connection);
+    if (!upgrade(request, response, callback, connection.socket())) {
+      connection.drop("the WebSocket handshake failed");
+    }
+  }
+
+  /** Another socket for a session; its first message has to prove that it may have it. */
+  private void resume(
+      Request request,
+      Response response,
+      Callback callback,
+      AgentCredential who,
+      String session) {
+    Optional<AgentConnection> connection = sessions.resumable(session, who);
+    if (connection.isEmpty()) {
+      sessions.metrics().resumesRefused.increment();
+      JsonAnswer.send(response, callback, 410, "session not found");
+      return;
+    }
+    upgrade(
+        request,
+        response,
+        callback,
+        new AgentSocket(
+            connection.get(), true, sessions.limits().maxMessage(), remote(request)));
   }
 
   private boolean claimed(
@@ -157,23 +186,21 @@ public final class AgentEndpoint extends Handler.Abstract.NonBlocking {
     }
   }
 
-  private void upgrade(
-      Request request, Response response, Callback callback, AgentConnection connection) {
-    boolean upgraded = false;
+  /** Whether the socket will be opened; if not, the answer was given. */
+  private boolean upgrade(
+      Request request, Response response, Callback callback, AgentSocket socket) {
     try {
-      upgraded =
+      boolean upgraded =
           mappings.upgrade(
-              new Negotiator(connection), request, response, callback, AgentEndpoint::configure);
+              new Negotiator(socket), request, response, callback, AgentEndpoint::configure);
       if (!upgraded) {
         JsonAnswer.send(response, callback, 400, "not a valid WebSocket handshake");
       }
+      return upgraded;
     } catch (RuntimeException e) {
       log.debug("WebSocket handshake failed: cause={}", e.toString());
       JsonAnswer.send(response, callback, 400, "not a valid WebSocket handshake");
-    } finally {
-      if (!upgraded) {
-        connection.drop("the WebSocket handshake failed");
-      }
+      return false;
     }
   }
 
@@ -185,13 +212,13 @@ public final class AgentEndpoint extends Handler.Abstract.NonBlocking {
     configuration.setOutputBufferSize(4 << 10);
   }
 
-  private record Negotiator(AgentConnection connection) implements WebSocketNegotiator {
+  private record Negotiator(AgentSocket socket) implements WebSocketNegotiator {
     @Override
     public FrameHandler negotiate(
         ServerUpgradeRequest request, ServerUpgradeResponse response, Callback callback) {
       // Compression must be off (protocol 1.4), whatever was offered.
       response.setExtensions(List.of());
-      return connection;
+      return socket;
     }
   }
 

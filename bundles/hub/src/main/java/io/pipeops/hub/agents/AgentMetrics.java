@@ -36,6 +36,9 @@ public final class AgentMetrics {
   final Metrics.Counter heartbeats;
   final Metrics.Counter malformed;
   final Metrics.Counter handOvers;
+  final Metrics.Counter resumed;
+  final Metrics.Counter resumesRefused;
+  final Metrics.Counter resumesExpired;
 
   /**
    * @param service where to register, or null if there is no such service
@@ -57,6 +60,9 @@ public final class AgentMetrics {
             "orphans_total",
             "Streams that were ended because the agent did not know them any more");
     heartbeats = counter("heartbeats_total", "Heartbeats received");
+    resumed = resumes("resumed");
+    resumesRefused = resumes("refused");
+    resumesExpired = resumes("expired");
     handOvers = counter("hand_overs_total", "Clusters handed over from one leader to the next");
     malformed = counter("malformed_messages_total", "Messages of agents that were not understood");
   }
@@ -86,6 +92,13 @@ public final class AgentMetrics {
     metrics.gauge("pipeops_hub_agent_streams_open", "Streams to agents that are open now", value);
   }
 
+  void away(DoubleSupplier value) {
+    metrics.gauge(
+        "pipeops_hub_agents_away",
+        "Agents whose connection is lost and whose session is kept",
+        value);
+  }
+
   void memory(DoubleSupplier value) {
     metrics.gauge(
         "pipeops_hub_stream_memory_bytes",
@@ -96,6 +109,14 @@ public final class AgentMetrics {
   void queued(DoubleSupplier value) {
     metrics.gauge(
         "pipeops_hub_queued_response_bytes", "Response bytes that wait for their readers", value);
+  }
+
+  private Metrics.Counter resumes(String result) {
+    return metrics.counter(
+        "pipeops_hub_agent_resumes_total",
+        "Lost connections of agents that were, or were not, taken up again",
+        "result",
+        result);
   }
 
   private Metrics.Counter counter(String name, String help) {

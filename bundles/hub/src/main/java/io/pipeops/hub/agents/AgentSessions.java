@@ -29,6 +29,8 @@ public final class AgentSessions implements AutoCloseable {
   /** Those whose cluster another one serves now, and whose last streams end. */
   private final Set<AgentSession> leaving = ConcurrentHashMap.newKeySet();
 
+  private final ConcurrentHashMap<String, AgentConnection> resumable = new ConcurrentHashMap<>();
+  private volatile ResumeLimits resume = ResumeLimits.standard();
   private final AtomicLong queued = new AtomicLong();
   private final AgentLimits limits;
   private final AgentMetrics metrics;
@@ -75,6 +77,7 @@ public final class AgentSessions implements AutoCloseable {
         "bulk",
         () ->
             sessions.values().stream().mapToLong(s -> s.connection().writer().bulkQueued()).sum());
+    metrics.away(() -> (int) resumable.values().stream().filter(AgentConnection::detached).count());
     metrics.memory(() -> streamBudget.used());
     metrics.yamux(
         () -> sessions.values().stream().mapToInt(s -> s.connection().streams().open()).sum());
@@ -132,6 +135,29 @@ public final class AgentSessions implements AutoCloseable {
     for (AgentSession session : all().toList()) {
       session.connection().close(1001, "the hub is stopping");
     }
+  }
+
+  /** Sets how lost connections are taken up again; to be called before agents come. */
+  public void resume(ResumeLimits next) {
+    resume = next;
+  }
+
+  ResumeLimits resume() {
+    return resume;
+  }
+
+  /** A connection that may be taken up again when it is lost. */
+  void resumable(AgentConnection connection) {
+    resumable.put(connection.resumability().offer().session(), connection);
+  }
+
+  void notResumable(AgentConnection connection) {
+    resumable.remove(connection.resumability().offer().session(), connection);
+  }
+
+  /** The connection that someone wants to take up again, if it is there and theirs. */
+  Optional<AgentConnection> resumable(String session, AgentCredential who) {
+    return Optional.ofNullable(resumable.get(session)).filter(c -> c.resumes(session, who));
   }
 
   /** Sets what streams may take; to be called before agents come. */

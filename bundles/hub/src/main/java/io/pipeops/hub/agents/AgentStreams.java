@@ -5,6 +5,7 @@ import io.pipeops.agent.protocol.Extensions;
 import io.pipeops.agent.protocol.GatewayHello;
 import io.pipeops.agent.protocol.GatewayHelloAck;
 import io.pipeops.agent.protocol.OrphanWatch;
+import io.pipeops.agent.protocol.ResumeOffer;
 import io.pipeops.agent.protocol.StreamIds;
 import io.pipeops.agent.protocol.yamux.StreamHeader;
 import io.pipeops.agent.protocol.yamux.WindowBudget;
@@ -15,8 +16,10 @@ import io.pipeops.agent.protocol.yamux.YamuxTransport;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
@@ -32,7 +35,8 @@ public final class AgentStreams implements YamuxTransport {
   private static final Logger log = LoggerFactory.getLogger(AgentStreams.class);
 
   private static final Set<String> KNOWN =
-      Set.of(Extensions.API_STREAM, Extensions.DATAGRAMS, Extensions.STREAM_IDS);
+      Set.of(
+          Extensions.API_STREAM, Extensions.DATAGRAMS, Extensions.STREAM_IDS, Extensions.RESUME);
 
   /** The WebSocket's own pings tell that the agent is alive; these would only cost bytes. */
   private static final Duration KEEP_ALIVE = Duration.ofHours(1);
@@ -48,6 +52,7 @@ public final class AgentStreams implements YamuxTransport {
   }
 
   private final AgentWriter writer;
+  private final ResumeOffer resume;
   private final StreamLimits limits;
   private final WindowBudget budget;
   private final AgentMetrics metrics;
@@ -64,16 +69,19 @@ public final class AgentStreams implements YamuxTransport {
   /**
    * For one connection.
    *
+   * @param resume what is offered for the case that the connection is lost; null for nothing
    * @param broken told why the session has ended by itself; must not block
    */
   AgentStreams(
       AgentWriter writer,
+      ResumeOffer resume,
       StreamLimits limits,
       WindowBudget budget,
       AgentMetrics metrics,
       Requests requests,
       Consumer<String> broken) {
     this.writer = writer;
+    this.resume = resume;
     this.limits = limits;
     this.budget = budget;
     this.metrics = metrics;
@@ -89,21 +97,40 @@ public final class AgentStreams implements YamuxTransport {
       }
       offered = true;
     }
-    writer.control(
+    Set<String> known = new HashSet<>(KNOWN);
+    Map<String, Object> extra = new HashMap<>();
+    if (resume == null) {
+      known.remove(Extensions.RESUME);
+    } else {
+      extra.putAll(resume.fields());
+    }
+    extra.putAll(Extensions.fields(known));
+    ByteBuffer hello =
         Envelopes.write(
             "",
-            new GatewayHello(
-                true, YamuxSettings.BASE_WINDOW, KEEP_ALIVE, TIMEOUT, Extensions.fields(KNOWN))));
+            new GatewayHello(true, YamuxSettings.BASE_WINDOW, KEEP_ALIVE, TIMEOUT, extra));
+    if (resume == null) {
+      writer.control(hello);
+    } else {
+      writer.offer(hello);
+    }
   }
 
-  /** The agent's answer. On the reader thread. */
-  void accepted(GatewayHelloAck ack) {
+  /**
+   * The agent's answer. On the reader thread.
+   *
+   * @return whether it is the first one, and accepts
+   */
+  boolean accepted(GatewayHelloAck ack) {
     synchronized (this) {
       if (!offered || session != null || over || !ack.useYamux()) {
-        return;
+        return false;
       }
       Set<String> both = new HashSet<>(Extensions.read(ack.extra()));
       both.retainAll(KNOWN);
+      if (resume == null) {
+        both.remove(Extensions.RESUME);
+      }
       agreed = Set.copyOf(both);
       YamuxSettings base = YamuxSettings.DEFAULT;
       session =
@@ -120,6 +147,7 @@ public final class AgentStreams implements YamuxTransport {
               budget);
     }
     log.debug("Streams can be opened extensions={}", agreed);
+    return true;
   }
 
   /**

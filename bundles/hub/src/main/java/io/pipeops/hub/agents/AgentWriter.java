@@ -1,12 +1,13 @@
 package io.pipeops.hub.agents;
 
 import io.pipeops.agent.api.metrics.Metrics;
+import io.pipeops.agent.protocol.ProtocolException;
+import io.pipeops.agent.protocol.resume.ReplayLog;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Consumer;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.IteratingCallback;
 import org.eclipse.jetty.websocket.core.CoreSession;
@@ -38,7 +39,7 @@ final class AgentWriter {
   private static final long WRITE_LIMIT_MS = TimeUnit.SECONDS.toMillis(30);
 
   private final Metrics.Counter sent;
-  private final Consumer<Throwable> onFailure;
+  private final Runnable onFailure;
   private final ArrayDeque<ByteBuffer> control = new ArrayDeque<>();
 
   /** Binary control messages, which go out before the text ones. */
@@ -48,12 +49,21 @@ final class AgentWriter {
   private final ArrayDeque<Lane> turns = new ArrayDeque<>();
   private final ArrayDeque<Lane> urgent = new ArrayDeque<>();
   private int urgentRun;
-  private final Pump pump = new Pump();
 
-  /** Whether the message that was taken last is text. */
-  private boolean text;
+  /** What the agent has not acknowledged, so that another socket can go on (extension resume). */
+  private final ReplayLog<Message> log;
 
-  private CoreSession socket;
+  private final ArrayDeque<Message> again = new ArrayDeque<>();
+
+  /** What is sent after this message is kept. */
+  private ByteBuffer mark;
+
+  private boolean keeping;
+  private boolean agreed;
+
+  /** Null while there is no socket. */
+  private Pump pump;
+
   private boolean closed;
   private long controlBytes;
   private long bulkBytes;
@@ -61,12 +71,17 @@ final class AgentWriter {
 
   /**
    * @param sent counts bytes
-   * @param onFailure told once if the socket cannot be written
+   * @param kept bytes that may wait for the agent's acknowledgement
+   * @param onFailure told if a socket cannot be written
    */
-  AgentWriter(Metrics.Counter sent, Consumer<Throwable> onFailure) {
+  AgentWriter(Metrics.Counter sent, long kept, Runnable onFailure) {
     this.sent = sent;
+    this.log = new ReplayLog<>(kept);
     this.onFailure = onFailure;
   }
+
+  /** A message as it is sent; the data is never consumed. */
+  private record Message(ByteBuffer data, boolean text) {}
 
   private static final class Lane {
     final String name;
@@ -84,9 +99,77 @@ final class AgentWriter {
   /** Begins to write. */
   void open(CoreSession session) {
     synchronized (this) {
-      socket = session;
+      pump = new Pump(session);
     }
-    pump.iterate();
+    iterate();
+  }
+
+  private void iterate() {
+    Pump now;
+    synchronized (this) {
+      now = pump;
+    }
+    if (now != null) {
+      now.iterate();
+    }
+  }
+
+  // The resumable link
+
+  /** Queues the offer to resume; what is sent after it is kept. */
+  boolean offer(ByteBuffer hello) {
+    synchronized (this) {
+      mark = hello;
+    }
+    return control(hello);
+  }
+
+  /** Whether all that was sent since the offer is kept; then it must be acknowledged. */
+  synchronized boolean keeps() {
+    agreed = keeping;
+    return keeping;
+  }
+
+  /** Forgets what is kept: the agent does not resume. */
+  synchronized void keepNothing() {
+    keeping = false;
+    mark = null;
+    log.clear();
+  }
+
+  /** The agent has received so many messages in all. */
+  void acknowledged(long count) throws ProtocolException {
+    synchronized (this) {
+      if (!keeping) {
+        return;
+      }
+      log.acknowledge(count);
+    }
+    iterate();
+  }
+
+  /**
+   * The socket is gone.
+   *
+   * @return whether another one can go on
+   */
+  synchronized boolean detach() {
+    pump = null;
+    return keeping && agreed;
+  }
+
+  /**
+   * Goes on with another socket.
+   *
+   * @param received how many messages the agent has received in all
+   */
+  void attach(CoreSession session, long received) throws ProtocolException {
+    synchronized (this) {
+      again.clear();
+      again.addAll(log.after(received));
+      pump = new Pump(session);
+    }
+    iterate();
   }
 
   /** Forgets what is queued and refuses all else; wakes whoever waits. */
@@ -98,6 +181,8 @@ final class AgentWriter {
     urgent.clear();
     lanes.values().forEach(lane -> lane.dropped = true);
     lanes.clear();
+    keepNothing();
+    again.clear();
     controlBytes = 0;
     bulkBytes = 0;
     notifyAll();
@@ -139,7 +224,7 @@ final class AgentWriter {
       queue.add(message);
       controlBytes += message.remaining();
     }
-    pump.iterate();
+    iterate();
     return true;
   }
 
@@ -189,7 +274,7 @@ final class AgentWriter {
       lane.bytes += size;
       bulkBytes += size;
     }
-    pump.iterate();
+    iterate();
     return true;
   }
 
@@ -205,12 +290,40 @@ final class AgentWriter {
     }
   }
 
-  private synchronized ByteBuffer next() {
-    if (socket == null || closed) {
+  private synchronized Message next(Pump asking) {
+    if (asking != pump || closed) {
       return null;
     }
+    Message message = again.poll();
+    if (message != null) {
+      return message;
+    }
+    if (keeping && log.full()) {
+      if (agreed) {
+        return null;
+      }
+      // Whoever has not answered the offer by now gets no more of our memory for it.
+      keepNothing();
+    }
+    message = queued();
+    if (message == null) {
+      return null;
+    }
+    if (keeping) {
+      log.add(message, message.data.remaining());
+    } else if (message.data == mark) {
+      keeping = true;
+      mark = null;
+    }
+    sentBytes += message.data.remaining();
+    sent.add(message.data.remaining());
+    notifyAll();
+    return message;
+  }
+
+  private Message queued() {
     ByteBuffer message = controlFrames.poll();
-    text = message == null;
+    boolean text = message == null;
     if (message == null) {
       message = control.poll();
     }
@@ -231,10 +344,7 @@ final class AgentWriter {
         lanes.remove(lane.name, lane);
       }
     }
-    sentBytes += message.remaining();
-    sent.add(message.remaining());
-    notifyAll();
-    return message;
+    return new Message(message, text);
   }
 
   private Lane nextLane() {
@@ -245,13 +355,21 @@ final class AgentWriter {
 
   /** Sends one message after the other, on whichever thread brought or finished one. */
   private final class Pump extends IteratingCallback {
+    private final CoreSession socket;
+
+    Pump(CoreSession socket) {
+      this.socket = socket;
+    }
+
     @Override
     protected Action process() {
-      ByteBuffer message = next();
+      Message message = next(this);
       if (message == null) {
         return Action.IDLE;
       }
-      Frame frame = new Frame(text ? OpCode.TEXT : OpCode.BINARY, true, message);
+      Frame frame =
+          new Frame(
+              message.text ? OpCode.TEXT : OpCode.BINARY, true, message.data.duplicate());
       socket.sendFrame(
           new OutgoingEntry.Builder(frame, Callback.from(this::succeeded, this::failed))
               .batch(false)
@@ -262,8 +380,13 @@ final class AgentWriter {
 
     @Override
     protected void onCompleteFailure(Throwable cause) {
-      AgentWriter.this.close();
-      onFailure.accept(cause);
+      boolean current;
+      synchronized (AgentWriter.this) {
+        current = pump == this;
+      }
+      if (current) {
+        onFailure.run();
+      }
     }
   }
 }
