@@ -65,8 +65,7 @@ final class RunningHub implements AutoCloseable {
               store, limits, new AgentMetrics(metrics), scheduler, store.sessionWatch());
       sessions.streamLimits(streamLimits(config));
       sessions.resume(
-          new ResumeLimits(
-              Duration.ofSeconds(config.resume_seconds()), config.resume_max_bytes()));
+          new ResumeLimits(Duration.ofSeconds(config.resume_seconds()), config.resume_max_bytes()));
       RestSettings rest =
           new RestSettings(version, config.external_url(), tls.flatMap(HubTls::caPem));
       PortDesk ports = new PortDesk(portSettings(config), store, sessions, metrics);

@@ -244,8 +244,7 @@ final class AgentConnection {
       full = deliver(message, text);
       if (counts && !acknowledgement && resumability.received().received(message.length)) {
         from.send(
-            OpCode.TEXT,
-            Envelopes.write("", new LinkAck(resumability.received().acknowledge())));
+            OpCode.TEXT, Envelopes.write("", new LinkAck(resumability.received().acknowledge())));
       }
     }
     return full == null || !pause(from, full);
@@ -269,12 +268,7 @@ final class AgentConnection {
         return;
       }
       keep =
-          begun
-              && !meant
-              && !closing
-              && !closed.get()
-              && resumability.agreed()
-              && writer.detach();
+          begun && !meant && !closing && !closed.get() && resumability.agreed() && writer.detach();
       if (keep) {
         socket = null;
         lostSince = System.nanoTime();

@@ -129,11 +129,7 @@ public final class AgentEndpoint extends Handler.Abstract.NonBlocking {
 
   /** Another socket for a session; its first message has to prove that it may have it. */
   private void resume(
-      Request request,
-      Response response,
-      Callback callback,
-      AgentCredential who,
-      String session) {
+      Request request, Response response, Callback callback, AgentCredential who, String session) {
     Optional<AgentConnection> connection = sessions.resumable(session, who);
     if (connection.isEmpty()) {
       sessions.metrics().resumesRefused.increment();
@@ -144,8 +140,7 @@ public final class AgentEndpoint extends Handler.Abstract.NonBlocking {
         request,
         response,
         callback,
-        new AgentSocket(
-            connection.get(), true, sessions.limits().maxMessage(), remote(request)));
+        new AgentSocket(connection.get(), true, sessions.limits().maxMessage(), remote(request)));
   }
 
   private boolean claimed(

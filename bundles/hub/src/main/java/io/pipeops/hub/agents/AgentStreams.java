@@ -35,8 +35,7 @@ public final class AgentStreams implements YamuxTransport {
   private static final Logger log = LoggerFactory.getLogger(AgentStreams.class);
 
   private static final Set<String> KNOWN =
-      Set.of(
-          Extensions.API_STREAM, Extensions.DATAGRAMS, Extensions.STREAM_IDS, Extensions.RESUME);
+      Set.of(Extensions.API_STREAM, Extensions.DATAGRAMS, Extensions.STREAM_IDS, Extensions.RESUME);
 
   /** The WebSocket's own pings tell that the agent is alive; these would only cost bytes. */
   private static final Duration KEEP_ALIVE = Duration.ofHours(1);
@@ -107,8 +106,7 @@ public final class AgentStreams implements YamuxTransport {
     extra.putAll(Extensions.fields(known));
     ByteBuffer hello =
         Envelopes.write(
-            "",
-            new GatewayHello(true, YamuxSettings.BASE_WINDOW, KEEP_ALIVE, TIMEOUT, extra));
+            "", new GatewayHello(true, YamuxSettings.BASE_WINDOW, KEEP_ALIVE, TIMEOUT, extra));
     if (resume == null) {
       writer.control(hello);
     } else {

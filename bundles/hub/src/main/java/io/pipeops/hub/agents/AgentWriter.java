@@ -368,8 +368,7 @@ final class AgentWriter {
         return Action.IDLE;
       }
       Frame frame =
-          new Frame(
-              message.text ? OpCode.TEXT : OpCode.BINARY, true, message.data.duplicate());
+          new Frame(message.text ? OpCode.TEXT : OpCode.BINARY, true, message.data.duplicate());
       socket.sendFrame(
           new OutgoingEntry.Builder(frame, Callback.from(this::succeeded, this::failed))
               .batch(false)

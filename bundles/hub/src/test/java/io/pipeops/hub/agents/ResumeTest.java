@@ -102,7 +102,9 @@ class ResumeTest {
             String id = message.path("request_id").asText();
             String path = message.at("/payload/path").asText();
             send(id, new ProxyResponseHeader(200, Headers.EMPTY));
-            byte[] ballast = (path + " " + "x".repeat(path.hashCode() & 0x3fff)).getBytes(StandardCharsets.UTF_8);
+            byte[] ballast =
+                (path + " " + "x".repeat(path.hashCode() & 0x3fff))
+                    .getBytes(StandardCharsets.UTF_8);
             send(id, new ProxyResponseChunk(ByteBuffer.wrap(ballast)));
             send(id, new ProxyResponseEnd());
           }
@@ -257,8 +259,7 @@ class ResumeTest {
       if (i == 25) {
         agent.send("", new GatewayHelloAck(true, Map.of()));
       }
-      assertEquals(
-          200, get(agent.clusterId, "/api/v1/x").get(10, TimeUnit.SECONDS).statusCode());
+      assertEquals(200, get(agent.clusterId, "/api/v1/x").get(10, TimeUnit.SECONDS).statusCode());
     }
     agent.vanish();
     TestHub.await("gone", () -> hub.sessions.list().isEmpty());
