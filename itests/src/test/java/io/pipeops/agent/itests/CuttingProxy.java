@@ -37,7 +37,8 @@ final class CuttingProxy implements AutoCloseable {
           reset(agent);
           continue;
         }
-        Pair pair = new Pair(agent, new Socket(InetAddress.getLoopbackAddress(), port), new boolean[1]);
+        Pair pair =
+            new Pair(agent, new Socket(InetAddress.getLoopbackAddress(), port), new boolean[1]);
         pairs.add(pair);
         Thread.ofVirtual().start(() -> copy(pair, pair.agent, pair.hub));
         Thread.ofVirtual().start(() -> copy(pair, pair.hub, pair.agent));

@@ -125,8 +125,7 @@ class ResumeIT {
       try (CuttingProxy line = between(spine)) {
         spine.startAgent();
         spine.awaitReady();
-        Kubectl kubectl =
-            new Kubectl(Files.createDirectory(dir.resolve("k")), spine.kubeconfig());
+        Kubectl kubectl = new Kubectl(Files.createDirectory(dir.resolve("k")), spine.kubeconfig());
         kubectl.run("create", "namespace", namespace);
         kubectl.run(
             "run",
@@ -137,8 +136,7 @@ class ResumeIT {
             "--",
             "sleep",
             "3600");
-        kubectl.run(
-            "wait", "-n", namespace, "--for=condition=Ready", "pod/box", "--timeout=60s");
+        kubectl.run("wait", "-n", namespace, "--for=condition=Ready", "pod/box", "--timeout=60s");
         Process counting =
             kubectl.start(
                 "exec",
@@ -163,7 +161,15 @@ class ResumeIT {
         new Random(1).nextBytes(bytes);
         Process piping =
             kubectl.start(
-                "exec", "-i", "-n", namespace, "box", "--", "sh", "-c", "cat > /tmp/x; sha256sum /tmp/x");
+                "exec",
+                "-i",
+                "-n",
+                namespace,
+                "box",
+                "--",
+                "sh",
+                "-c",
+                "cat > /tmp/x; sha256sum /tmp/x");
         int sum = kubectl.last();
         try (OutputStream in = piping.getOutputStream()) {
           in.write(bytes);
@@ -182,7 +188,8 @@ class ResumeIT {
             HexFormat.of()
                 .formatHex(
                     MessageDigest.getInstance("SHA-256")
-                        .digest(java.util.Base64.getMimeDecoder().decode(kubectl.output(fetched)))));
+                        .digest(
+                            java.util.Base64.getMimeDecoder().decode(kubectl.output(fetched)))));
         StringBuilder expected = new StringBuilder();
         for (int i = 0; i < 300; i++) {
           expected.append(i).append('\n');
