@@ -155,3 +155,22 @@ annotations:
 {{- $root := index . 0 -}}
 {{- if $root.Values.lookup }}{{ lookup (index . 1) (index . 2) $root.Release.Namespace (index . 3) | toJson }}{{ else }}{}{{ end }}
 {{- end }}
+
+{{/*
+The state objects that are this release's, as a JSON array of Kind/name: those that were not there, that it made, or that it is known
+to have made (the ConfigMap remembers that) and the agent made again after somebody deleted them.
+*/}}
+{{- define "agent.managedState" -}}
+{{- $managed := list -}}
+{{- if .Values.state.manage -}}
+{{- $own := include "agent.found" (list . "v1" "ConfigMap" (include "agent.fullname" .)) | fromJson -}}
+{{- $known := dig "metadata" "annotations" "pipeops.io/managed-state" "" $own | splitList "," -}}
+{{- range $kind, $name := dict "ConfigMap" .Values.state.configMapName "Secret" .Values.state.secretName "Lease" (include "agent.lease" .) -}}
+{{- $found := include "agent.found" (list $ (ternary "coordination.k8s.io/v1" "v1" (eq $kind "Lease")) $kind $name) | fromJson -}}
+{{- $owner := dig "metadata" "annotations" "meta.helm.sh/release-name" "" $found -}}
+{{- $entry := printf "%s/%s" $kind $name -}}
+{{- if or (not $found) (eq $owner $.Release.Name) (has $entry $known) }}{{ $managed = append $managed $entry }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{ $managed | toJson }}
+{{- end }}

@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -69,6 +70,8 @@ class Oci {
       List<Future<?>> done = new ArrayList<>();
       for (String program : List.of("agent", "hub")) {
         Path work = Files.createDirectories(Path.of(args[1]).resolve(program));
+        // The library knows a layer again by the time of its files, and ours never changes.
+        delete(work.resolve("cache"));
         String name = "pipeops-" + program + "-" + args[3] + "-linux-" + architecture() + ".oci.tar";
         Oci oci = new Oci(program, Path.of(args[0]).normalize(), work, time);
         done.add(
@@ -84,6 +87,16 @@ class Oci {
     }
     // Threads of the library would keep the process.
     System.exit(0);
+  }
+
+  private static void delete(Path folder) throws IOException {
+    if (Files.exists(folder)) {
+      try (Stream<Path> files = Files.walk(folder)) {
+        for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+          Files.delete(file);
+        }
+      }
+    }
   }
 
   private void build(Path out, String owner, String version, String commit) throws Exception {

@@ -55,14 +55,7 @@ class DeploymentIT {
             + " command that takes image archives");
     config = Path.of(cluster);
     kubectl = new Kubectl(Files.createDirectory(dir.resolve("k")), config);
-    try (Stream<Path> files = Files.list(Path.of("..", "distribution", "oci", "target"))) {
-      for (Path archive : files.filter(f -> f.toString().endsWith(".oci.tar")).toList()) {
-        List<String> line = new ArrayList<>(List.of(loader.trim().split("\\s+")));
-        line.add(archive.toString());
-        Process process = new ProcessBuilder(line).inheritIO().start();
-        assertEquals(0, process.waitFor(), "loading " + archive);
-      }
-    }
+    loadImages();
     kubectl.result("", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true");
     kubectl.run("create", "namespace", NAMESPACE);
     kubectl.run("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted");
@@ -74,6 +67,18 @@ class DeploymentIT {
         new Release(Chart.AGENT, "agent", NAMESPACE, config)
             .with("controlPlane.hubRelease", "hub")
             .with("controlPlane.clusterName", "itest-deploy");
+  }
+
+  /** Brings the archives of the build to the node. */
+  static void loadImages() throws Exception {
+    try (Stream<Path> files = Files.list(Path.of("..", "distribution", "oci", "target"))) {
+      for (Path archive : files.filter(f -> f.toString().endsWith(".oci.tar")).toList()) {
+        List<String> line = new ArrayList<>(List.of(System.getenv("TEST_IMAGE_LOAD").trim().split("\\s+")));
+        line.add(archive.toString());
+        Process process = new ProcessBuilder(line).inheritIO().start();
+        assertEquals(0, process.waitFor(), "loading " + archive);
+      }
+    }
   }
 
   @AfterAll
@@ -289,6 +294,26 @@ class DeploymentIT {
     Await.until(
         "pods are gone", SOON, () -> objects().stream().noneMatch(o -> o.startsWith("pod/")));
     assertEquals(List.of(), objects());
+  }
+
+  /** State that another agent left is used, and stays. */
+  @Test
+  @Order(8)
+  void stateOfAnotherAgentIsTakenOver() throws Exception {
+    kubectl.run(
+        "create",
+        "configmap",
+        "pipeops-agent-state",
+        "-n",
+        NAMESPACE,
+        "--from-literal=agent_id=agent-0123456789abcdef");
+    agent.with("replicas", 1).install();
+    agent.test();
+    assertEquals("agent-0123456789abcdef", agentId());
+    agent.upgrade();
+    assertEquals("agent-0123456789abcdef", agentId());
+    agent.uninstall();
+    assertEquals("agent-0123456789abcdef", agentId());
   }
 
   /** All that there is in the namespace, and what of the cluster has our name. */
