@@ -94,12 +94,16 @@ final class StatusBoard implements AutoCloseable {
                 s.state(), s.since(), s.reason(), s.agentId(), s.clusterId(), peer, gateway));
   }
 
+  /** The listener is told of the present status, and then of each change, in order. */
   void add(LinkListener listener) {
-    tell(
-        () -> {
-          call(listener, status());
-          listeners.add(listener);
-        });
+    synchronized (this) {
+      LinkStatus now = status;
+      tell(
+          () -> {
+            call(listener, now);
+            listeners.add(listener);
+          });
+    }
   }
 
   void remove(LinkListener listener) {

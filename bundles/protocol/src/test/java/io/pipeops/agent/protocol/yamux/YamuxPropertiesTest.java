@@ -58,7 +58,7 @@ class YamuxPropertiesTest {
         sum.update(piece);
       } else {
         ByteBuffer target = ByteBuffer.allocate(1 + random.nextInt(50_000));
-        if (stream.read(target, Duration.ofSeconds(20)) < 0) {
+        if (stream.read(target, Duration.ofSeconds(120)) < 0) {
           return sum.getValue();
         }
         sum.update(target.flip());
@@ -90,7 +90,7 @@ class YamuxPropertiesTest {
       }
       for (int i = 0; i < sent.size(); i++) {
         assertEquals(
-            sent.get(i).get(30, TimeUnit.SECONDS), received.get(i).get(30, TimeUnit.SECONDS));
+            sent.get(i).get(120, TimeUnit.SECONDS), received.get(i).get(120, TimeUnit.SECONDS));
       }
       awaitNone(wire.client);
       awaitNone(wire.server);
