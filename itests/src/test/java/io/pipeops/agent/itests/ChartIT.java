@@ -196,7 +196,7 @@ class ChartIT {
         List.of(
             "features.heartbeat.enabled=false",
             "settings.tunnel.drain_seconds=3",
-            "settings.link.ping_seconds=7",
+            "settings.link.standby_seconds=7",
             "settings.logging.level=debug")) {
       String[] pair = live.split("=");
       assertEquals(before, podTemplate(Map.of(pair[0], value(pair[1]))), live);

@@ -30,8 +30,11 @@ public final class ClusterStateStore implements StateStore {
   private static final Logger log = LoggerFactory.getLogger(ClusterStateStore.class);
   private static final Duration LIMIT = Duration.ofSeconds(5);
 
-  /** Longer, because the first call also starts the client, and a wrong identity is costly. */
-  private static final Duration FIRST_LIMIT = Duration.ofSeconds(7);
+  /**
+   * Longer, because the first call also starts the client, which takes seconds with a tenth of a
+   * processor, and a wrong identity is costly.
+   */
+  private static final Duration FIRST_LIMIT = Duration.ofSeconds(15);
 
   private static final Duration FIRST_PAUSE = Duration.ofSeconds(2);
   private static final Duration LONGEST_PAUSE = Duration.ofMinutes(5);
@@ -255,7 +258,7 @@ public final class ClusterStateStore implements StateStore {
   private boolean synchronise(long end) throws InterruptedException {
     try {
       if (!read) {
-        merge(readObjects(end));
+        merge(identified(readObjects(end), end));
       }
       PersistedState now;
       synchronized (this) {
@@ -268,6 +271,23 @@ public final class ClusterStateStore implements StateStore {
       complain(e);
       return false;
     }
+  }
+
+  /**
+   * What the cluster holds; where that is no identity and ours was made up, with the one that the
+   * cluster itself gives, since that is found again when the state is lost. One that is registered
+   * already is kept.
+   */
+  private PersistedState identified(PersistedState stored, long end) throws InterruptedException {
+    synchronized (this) {
+      if (!stored.agentId().isEmpty()
+          || !state.agentId().equals(assumedId)
+          || !state.clusterId().isEmpty()) {
+        return stored;
+      }
+    }
+    Optional<ApiClient> api = access.client();
+    return api.isPresent() ? stored.withAgentId(clusterId(api.get(), end)) : stored;
   }
 
   /**

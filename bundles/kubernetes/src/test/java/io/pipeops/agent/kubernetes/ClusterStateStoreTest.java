@@ -255,6 +255,21 @@ class ClusterStateStoreTest {
   }
 
   @Test
+  void takesTheIdOfTheClusterLateUnlessItIsRegisteredAlready() throws Exception {
+    try (FakeApiServer server = new FakeApiServer();
+        Cluster cluster = new Cluster(folder, server.base(), Map.of())) {
+      server.permanent = Fault.of(403);
+      ClusterStateStore store = cluster.store();
+      assertEquals(AgentIdentity.ofMachine(), store.load().agentId());
+      server.permanent = null;
+      String id = AgentIdentity.of("0c7e2a52-uid");
+      Await.until("stored late", () -> data(server, MAP, "agent_id").equals(id));
+      assertEquals(id, store.load().agentId());
+      store.close();
+    }
+  }
+
+  @Test
   void keepsStateInMemoryWhileForbiddenAndStoresItWhenPermitted() throws Exception {
     try (FakeApiServer server = new FakeApiServer();
         Cluster cluster = new Cluster(folder, server.base(), Map.of())) {
