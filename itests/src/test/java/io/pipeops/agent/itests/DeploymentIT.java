@@ -88,9 +88,13 @@ class DeploymentIT {
     if (forward != null) {
       forward.destroy();
     }
-    if (kubectl != null) {
+    if (agent != null) {
       agent.uninstall();
+    }
+    if (hub != null) {
       hub.uninstall();
+    }
+    if (kubectl != null) {
       kubectl.result("", "delete", "namespace", NAMESPACE, "--wait=false");
     }
   }
