@@ -207,6 +207,14 @@ public final class AgentSessions implements AutoCloseable {
     LeaderTerm leads = term.term() > 0 ? term : connection.term();
     connection.led(leads);
     fresh.leads(leads);
+    AgentSession away = sessions.get(cluster.id());
+    if (away != null
+        && away.connection() != connection
+        && away.connection().detached()
+        && follows(away, agentId, leads)) {
+      // Whoever waits for it would wait for an agent that no longer leads.
+      away.connection().drop("another replica leads now");
+    }
     while (true) {
       AgentSession holder = enter(connection, fresh, agentId);
       if (holder == fresh || holder.connection() == connection) {

@@ -277,4 +277,35 @@ class ResumeTest {
     again.serve(request -> again.answer(request, 200, "again"));
     assertEquals("again", get(agent.cluster, "/api/v1/x").get(10, TimeUnit.SECONDS).body());
   }
+
+  private FakeAgent leader(int term) throws Exception {
+    FakeAgent agent = FakeAgent.connect(hub.ws(AgentEndpoint.CONTROLLER), "agent-one");
+    agent.sendText(
+        "{\"type\":\"register\",\"request_id\":\"reg-1\",\"payload\":{\"agent_id\":\"id-one\","
+            + "\"name\":\"one\",\"metadata\":{\"leader_lease\":\"ns/l\",\"leader_term\":\""
+            + term
+            + "\"}},\"timestamp\":\"2026-03-04T10:15:30Z\"}");
+    agent.clusterId = agent.take("register_success").at("/payload/cluster_id").asText();
+    agent.take("gateway_hello");
+    agent.serve(request -> agent.answer(request, 200, "term " + term));
+    agent.send("", new GatewayHelloAck(true, Extensions.fields(Set.of(Extensions.RESUME))));
+    return agent;
+  }
+
+  /** Nobody waits for a leader that was killed once another replica leads. */
+  @Test
+  void aNewLeaderTakesThePlaceOfOneThatIsAway() throws Exception {
+    FakeAgent first = leader(1);
+    String cluster = first.clusterId;
+    assertEquals("term 1", get(cluster, "/api/v1/x").get(10, TimeUnit.SECONDS).body());
+    first.vanish();
+    CompletableFuture<HttpResponse<String>> waiting = get(cluster, "/api/v1/y");
+    TestHub.await("away", () -> hub.sessions.list().get(0).state() != SessionInfo.State.CONNECTED);
+    FakeAgent second = leader(2);
+    assertEquals(cluster, second.clusterId);
+    int status = waiting.get(10, TimeUnit.SECONDS).statusCode();
+    assertTrue(status == 502 || status == 200, "" + status);
+    assertEquals("term 2", get(cluster, "/api/v1/z").get(10, TimeUnit.SECONDS).body());
+    assertEquals(1, hub.sessions.list().size());
+  }
 }
