@@ -83,6 +83,8 @@ class ResumeTest {
       FakeAgent first = socket;
       first.script(message -> message(first, message));
       first.send("", new GatewayHelloAck(true, Extensions.fields(extensions)));
+      // An answer that comes after it shows that the hub has read it.
+      assertEquals(200, get(cluster, "/api/v1/ready").get(10, TimeUnit.SECONDS).statusCode());
     }
 
     synchronized void message(FakeAgent from, JsonNode message) {
