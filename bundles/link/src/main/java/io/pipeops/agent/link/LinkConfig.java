@@ -113,7 +113,7 @@ import org.osgi.service.metatype.annotations.ObjectClassDefinition;
       min = "0",
       description =
           "How long the first connect waits for the state kept in the cluster, in seconds")
-  int state_wait_seconds() default 15;
+  int state_wait_seconds() default 60;
 
   @AttributeDefinition(
       min = "0",
