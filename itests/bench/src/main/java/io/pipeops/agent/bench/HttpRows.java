@@ -99,7 +99,12 @@ final class HttpRows {
             + Figures.number("; agent %.1f", agent)
             + Figures.number(", hub %.1f CPU s per 10,000", hub),
         Map.of(
-            "per_second", first.rate(), "agent_cpu_s_per_10000", agent, "hub_cpu_s_per_10000", hub));
+            "per_second",
+            first.rate(),
+            "agent_cpu_s_per_10000",
+            agent,
+            "hub_cpu_s_per_10000",
+            hub));
     double best = 0;
     int flat = 0;
     for (int i = 0; i < warmUpWindows && flat < 3; i++) {
