@@ -30,11 +30,14 @@ public final class ClusterStateStore implements StateStore {
   private static final Logger log = LoggerFactory.getLogger(ClusterStateStore.class);
   private static final Duration LIMIT = Duration.ofSeconds(5);
 
-  /**
-   * Longer, because the first call also starts the client, which takes seconds with a tenth of a
-   * processor, and a wrong identity is costly.
-   */
+  /** How long a server that does not take connections is given before the state counts as unknown. */
   private static final Duration FIRST_LIMIT = Duration.ofSeconds(15);
+
+  /**
+   * How long a call of the first read may take. With a tenth of a processor the client takes tens of
+   * seconds to start, and a wrong identity is costly.
+   */
+  private static final Duration SLOW_LIMIT = Duration.ofSeconds(45);
 
   private static final Duration FIRST_PAUSE = Duration.ofSeconds(2);
   private static final Duration LONGEST_PAUSE = Duration.ofMinutes(5);
@@ -186,14 +189,14 @@ public final class ClusterStateStore implements StateStore {
       Optional<PersistedState> found = api.isPresent() ? readWithin(end) : Optional.empty();
       if (found.isPresent()) {
         PersistedState stored = found.get();
-        agentId = stored.agentId().isEmpty() ? clusterId(api.get(), end) : stored.agentId();
+        agentId = stored.agentId().isEmpty() ? clusterId(api.get(), slow()) : stored.agentId();
         written = agentId.equals(stored.agentId());
         synchronized (this) {
           state = stored.withAgentId(agentId);
         }
       } else if (api.isPresent()) {
         // The state may be forbidden where the cluster's identity is not.
-        agentId = clusterId(api.get(), end);
+        agentId = clusterId(api.get(), slow());
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -215,7 +218,7 @@ public final class ClusterStateStore implements StateStore {
   private Optional<PersistedState> readWithin(long end) throws InterruptedException {
     for (long pause = 200; ; pause *= 2) {
       try {
-        return Optional.of(readObjects(end));
+        return Optional.of(readObjects(slow()));
       } catch (RefusedException e) {
         complain(e);
         if (e.lasting()) {
@@ -229,6 +232,10 @@ public final class ClusterStateStore implements StateStore {
       }
       TimeUnit.MILLISECONDS.sleep(pause);
     }
+  }
+
+  private static long slow() {
+    return System.nanoTime() + SLOW_LIMIT.toNanos();
   }
 
   private static String clusterId(ApiClient api, long end) throws InterruptedException {
