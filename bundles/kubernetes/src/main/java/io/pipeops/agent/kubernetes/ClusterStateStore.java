@@ -30,12 +30,14 @@ public final class ClusterStateStore implements StateStore {
   private static final Logger log = LoggerFactory.getLogger(ClusterStateStore.class);
   private static final Duration LIMIT = Duration.ofSeconds(5);
 
-  /** How long a server that does not take connections is given before the state counts as unknown. */
+  /**
+   * How long a server that does not take connections is given before the state counts as unknown.
+   */
   private static final Duration FIRST_LIMIT = Duration.ofSeconds(15);
 
   /**
-   * How long a call of the first read may take. With a tenth of a processor the client takes tens of
-   * seconds to start, and a wrong identity is costly.
+   * How long a call of the first read may take. With a tenth of a processor the client takes tens
+   * of seconds to start, and a wrong identity is costly.
    */
   private static final Duration SLOW_LIMIT = Duration.ofSeconds(45);
 
