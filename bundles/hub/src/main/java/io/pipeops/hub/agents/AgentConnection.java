@@ -305,7 +305,11 @@ final class AgentConnection {
    */
   boolean takeUp(AgentSocket next, byte[] message) {
     try {
-      LinkResume ask = LinkResume.parse(Envelopes.parse(message, 0, message.length).payload());
+      Message opening = Envelopes.parse(message, 0, message.length);
+      if (!opening.type().equals(LinkResume.TYPE)) {
+        throw new ProtocolException("the first message is no " + LinkResume.TYPE);
+      }
+      LinkResume ask = LinkResume.parse(opening.payload());
       synchronized (receiving) {
         if (closed.get()
             || closing

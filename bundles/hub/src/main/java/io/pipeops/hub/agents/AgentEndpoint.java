@@ -37,6 +37,9 @@ public final class AgentEndpoint extends Handler.Abstract.NonBlocking {
   /** Value of the setting that sends agents to this hub's own gateway endpoint. */
   public static final String SELF = "self";
 
+  /** How long a socket may take to prove that it may have the session it asks for. */
+  private static final int PROOF_SECONDS = 10;
+
   private static final Logger log = LoggerFactory.getLogger(AgentEndpoint.class);
   private static final int INPUT_BUFFER = 32 << 10;
 
@@ -136,11 +139,11 @@ public final class AgentEndpoint extends Handler.Abstract.NonBlocking {
       JsonAnswer.send(response, callback, 410, "session not found");
       return;
     }
-    upgrade(
-        request,
-        response,
-        callback,
-        new AgentSocket(connection.get(), true, sessions.limits().maxMessage(), remote(request)));
+    AgentSocket socket =
+        new AgentSocket(connection.get(), true, sessions.limits().maxMessage(), remote(request));
+    if (upgrade(request, response, callback, socket)) {
+      sessions.scheduler().schedule(socket::expire, PROOF_SECONDS, TimeUnit.SECONDS);
+    }
   }
 
   private boolean claimed(

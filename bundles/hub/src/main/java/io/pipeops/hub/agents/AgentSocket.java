@@ -151,6 +151,14 @@ final class AgentSocket implements FrameHandler {
     }
   }
 
+  /** Cuts a socket that has not shown in time what it is for. */
+  void expire() {
+    if (!joined) {
+      log.debug("Socket cut, it did not ask to take up a session remote={}", remoteAddress);
+      abort();
+    }
+  }
+
   /** Cuts the socket at once; its connection may go on with another one. */
   void cut(String reason) {
     end(reason, false);
