@@ -488,7 +488,7 @@ final class ConnectLoop {
     connection.ended().thenRun(this::wake);
     connection.onDetached(this::wake);
     while (true) {
-      Order todo;
+      Order due;
       String reason;
       boolean over;
       synchronized (this) {
@@ -504,7 +504,7 @@ final class ConnectLoop {
           return;
         }
         over = connection.connected() && withdrawn();
-        todo = connection.connected() ? order : Order.NONE;
+        due = connection.connected() ? order : Order.NONE;
         reason = orderReason;
       }
       if (over) {
@@ -513,18 +513,18 @@ final class ConnectLoop {
         return;
       }
       if (connection.detached()) {
-        if (todo == Order.NONE) {
+        if (due == Order.NONE) {
           takeUp(connection, peer);
           continue;
         }
         // What is to be done needs a connection, and there is no point in waiting for this one.
         connection.abort("the connection is lost: " + connection.lostBecause());
       }
-      if (todo == Order.NONE) {
+      if (due == Order.NONE) {
         lost(connection.ended().join(), registrar.lastError(), System.nanoTime() - since);
         return;
       }
-      if (!again(todo, reason, connection, registrar)) {
+      if (!again(due, reason, connection, registrar)) {
         return;
       }
       connected(connection, peer);
@@ -552,7 +552,7 @@ final class ConnectLoop {
   }
 
   /** Registers again; false if that needs another connection. */
-  private boolean again(Order todo, String reason, LinkConnection connection, Registrar registrar)
+  private boolean again(Order due, String reason, LinkConnection connection, Registrar registrar)
       throws IOException, InterruptedException {
     log.info("Registering again reason={}", reason);
     synchronized (this) {
@@ -561,7 +561,7 @@ final class ConnectLoop {
     }
     mustRegister = true;
     board.state(LinkState.CONNECTING, "registering again: " + reason);
-    if (todo == Order.FORGET) {
+    if (due == Order.FORGET) {
       forgetCluster();
       if (System.nanoTime() - registeredAt < STABLE.toNanos()) {
         // A peer that forgets at once must not make us run in circles.

@@ -159,11 +159,6 @@ final class Resumption {
     return !sent.full();
   }
 
-  /** Bytes that are kept. */
-  synchronized long bytes() {
-    return sent.bytes();
-  }
-
   /** Frees what is kept. */
   synchronized void forget() {
     sent.clear();
