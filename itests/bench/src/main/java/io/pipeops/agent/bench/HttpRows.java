@@ -1,8 +1,10 @@
 package io.pipeops.agent.bench;
 
+import io.pipeops.agent.itests.Await;
 import io.pipeops.agent.itests.Spine;
 import java.io.IOException;
 import java.net.URI;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -55,12 +57,27 @@ final class HttpRows {
     rows();
     spine.values.put("forward.api", "false");
     spine.writeSettings();
-    // Streams that wait for their next request end by themselves.
-    Thread.sleep(40_000);
+    Await.until("requests go by messages", Duration.ofMinutes(1), this::byMessages);
     way = "JSON path";
     rows();
     spine.values.remove("forward.api");
     spine.writeSettings();
+  }
+
+  private boolean byMessages() throws Exception {
+    String before = messages();
+    spine.get("/api/small");
+    return !messages().equals(before);
+  }
+
+  private String messages() throws Exception {
+    return spine
+        .local("/metrics")
+        .body()
+        .lines()
+        .filter(line -> line.startsWith("pipeops_agent_tunnel_requests_total{target=\"api\"}"))
+        .findFirst()
+        .orElse("");
   }
 
   private void rows() throws Exception {
