@@ -251,6 +251,11 @@ final class AgentConnection {
   }
 
   void tooLong(AgentSocket from) {
+    if (from != socket) {
+      // It has not proved that it belongs here, so it must not harm the one that does.
+      from.abort();
+      return;
+    }
     log.warn(
         "Agent closed, its message is longer than {} bytes: {}",
         sessions.limits().maxMessage(),
@@ -304,6 +309,7 @@ final class AgentConnection {
    * @return whether it does; if not, the agent was told why
    */
   boolean takeUp(AgentSocket next, byte[] message) {
+    long away;
     try {
       Message opening = Envelopes.parse(message, 0, message.length);
       if (!opening.type().equals(LinkResume.TYPE)) {
@@ -319,6 +325,7 @@ final class AgentConnection {
           return false;
         }
         AgentSocket old = socket;
+        away = old == null ? System.nanoTime() - lostSince : 0;
         socket = next;
         if (expiry != null) {
           expiry.cancel();
@@ -334,10 +341,7 @@ final class AgentConnection {
         writer.attach(next.session(), ask.received());
       }
       sessions.metrics().resumed.increment();
-      log.info(
-          "Agent is back, its session goes on: {} away_ms={}",
-          describe(),
-          lostSince == 0 ? 0 : (System.nanoTime() - lostSince) / 1_000_000);
+      log.info("Agent is back, its session goes on: {} away_ms={}", describe(), away / 1_000_000);
       return true;
     } catch (ProtocolException e) {
       sessions.metrics().malformed.increment();

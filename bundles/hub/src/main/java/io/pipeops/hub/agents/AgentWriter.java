@@ -88,6 +88,10 @@ final class AgentWriter {
     final boolean text;
     final ArrayDeque<ByteBuffer> messages = new ArrayDeque<>();
     long bytes;
+
+    /** Senders that wait for room; while there are any the lane must stay the stream's only one. */
+    int waiting;
+
     boolean dropped;
 
     Lane(String name, boolean text) {
@@ -262,11 +266,19 @@ final class AgentWriter {
       while (!lane.dropped
           && lane.bytes > 0
           && (lane.bytes + size > STREAM_SHARE || bulkBytes + size > BULK_SHARE)) {
-        wait();
+        lane.waiting++;
+        try {
+          wait();
+        } finally {
+          lane.waiting--;
+          forgetIfUnused(lane);
+        }
       }
       if (lane.dropped) {
         return false;
       }
+      // Forgotten just now, because nothing of it waits any more.
+      lanes.put(stream, lane);
       if (lane.messages.isEmpty()) {
         (interactive && size <= SHORT ? urgent : turns).add(lane);
       }
@@ -340,11 +352,18 @@ final class AgentWriter {
       text = lane.text;
       if (!lane.messages.isEmpty()) {
         turns.add(lane);
-      } else if (!lane.text) {
-        lanes.remove(lane.name, lane);
+      } else {
+        forgetIfUnused(lane);
       }
     }
     return new Message(message, text);
+  }
+
+  /** A second lane of one stream could overtake the first, so none is forgotten too early. */
+  private void forgetIfUnused(Lane lane) {
+    if (!lane.text && lane.messages.isEmpty() && lane.waiting == 0) {
+      lanes.remove(lane.name, lane);
+    }
   }
 
   private Lane nextLane() {

@@ -212,6 +212,18 @@ class ResumeTest {
     thief.send("", new LinkResume(agent.session, "guessed", 0));
     thief.take("error");
     assertEquals(1008, thief.closed.get(10, TimeUnit.SECONDS));
+    FakeAgent loud =
+        FakeAgent.connect(
+            hub.ws(AgentEndpoint.CONTROLLER),
+            "agent-one",
+            Map.of(LinkResume.HEADER, agent.session));
+    try {
+      loud.sendText("x".repeat(AgentLimits.standard().maxMessage() + 1));
+    } catch (RuntimeException e) {
+      // The hub need not read all of it.
+      assertFalse(own.closed.isDone());
+    }
+    loud.closed.get(10, TimeUnit.SECONDS);
     for (String[] wrong :
         new String[][] {{agent.session, "agent-two"}, {"s-unknown", "agent-one"}}) {
       ExecutionException refused =
