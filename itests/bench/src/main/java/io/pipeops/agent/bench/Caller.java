@@ -16,22 +16,30 @@ import javax.net.ssl.SSLSocket;
  * measured.
  */
 final class Caller implements AutoCloseable {
-  private final SSLSocket socket;
-  private final InputStream in;
-  private final OutputStream out;
+  private final SSLContext tls;
+  private final URI server;
+  private SSLSocket socket;
+  private InputStream in;
+  private OutputStream out;
   private final String host;
   private final String authorization;
   private final byte[] buffer = new byte[1 << 16];
 
   Caller(SSLContext tls, URI server, String token) throws IOException {
+    this.tls = tls;
+    this.server = server;
+    connect();
+    host = server.getHost() + ":" + server.getPort();
+    authorization = token.isEmpty() ? "" : "Authorization: Bearer " + token + "\r\n";
+  }
+
+  private void connect() throws IOException {
     socket = (SSLSocket) tls.getSocketFactory().createSocket(server.getHost(), server.getPort());
     socket.setTcpNoDelay(true);
     socket.setSoTimeout(120_000);
     socket.startHandshake();
     in = new BufferedInputStream(socket.getInputStream(), 1 << 16);
     out = socket.getOutputStream();
-    host = server.getHost() + ":" + server.getPort();
-    authorization = token.isEmpty() ? "" : "Authorization: Bearer " + token + "\r\n";
   }
 
   /** The body's size; fails on every status but 200. */
@@ -68,12 +76,16 @@ final class Caller implements AutoCloseable {
     String status = line();
     long length = -1;
     boolean chunked = false;
+    boolean last = false;
     for (String header = line(); !header.isEmpty(); header = line()) {
       String lower = header.toLowerCase(Locale.ROOT);
       if (lower.startsWith("content-length:")) {
         length = Long.parseLong(lower.substring(15).strip());
       } else if (lower.startsWith("transfer-encoding:") && lower.contains("chunked")) {
         chunked = true;
+      } else if (lower.startsWith("connection:") && lower.contains("close")) {
+        // A server may end a connection after many requests.
+        last = true;
       }
     }
     long total = 0;
@@ -90,6 +102,10 @@ final class Caller implements AutoCloseable {
     }
     if (!status.contains(" 200")) {
       throw new IOException(status);
+    }
+    if (last) {
+      socket.close();
+      connect();
     }
     return total;
   }
