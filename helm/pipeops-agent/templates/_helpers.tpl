@@ -100,8 +100,8 @@ annotations:
 {{- if .Values.controlPlane.clientCertificateSecret }}
 {{- $_ := set $link "tls_cert_file" "/etc/pipeops-client/tls.crt" }}{{ $_ := set $link "tls_key_file" "/etc/pipeops-client/tls.key" }}
 {{- end }}
-{{- $kubernetes := dict "state_configmap_name" .Values.state.configMapName "state_secret_name" .Values.state.secretName -}}
-{{- $leader := dict "replicas" (.Values.replicas | int) -}}
+{{- $kubernetes := dict "state_configmap_name" (include "agent.stateConfigMap" .) "state_secret_name" (include "agent.stateSecret" .) -}}
+{{- $leader := dict "replicas" (.Values.replicas | int) "lease_name" (include "agent.lease" .) -}}
 {{- $all := dict "link" $link "kubernetes" $kubernetes "leader" $leader "features" .Values.features -}}
 {{- mergeOverwrite $all (deepCopy .Values.settings) | toYaml }}
 {{- end }}
@@ -157,6 +157,45 @@ annotations:
 {{- end }}
 
 {{/*
+The settings that this release has had until now, empty before its first install. Names that are not given stay what they are by them,
+whatever this chart would choose today: an agent that changed its Lease or its state would be another one.
+*/}}
+{{- define "agent.before" -}}
+{{- dig "data" "config.yaml" "" (include "agent.found" (list . "v1" "ConfigMap" (include "agent.fullname" .)) | fromJson) }}
+{{- end }}
+
+{{/* By default no two releases have the same Lease; releases before this rule had one of this name. */}}
+{{- define "agent.lease" -}}
+{{- $before := include "agent.before" . | fromYaml -}}
+{{- with dig "leader" "lease_name" "" .Values.settings }}{{ . }}
+{{- else }}{{ if $before }}{{ dig "leader" "lease_name" "pipeops-agent" $before }}{{ else }}{{ include "agent.fullname" . }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- define "agent.stateConfigMap" -}}
+{{- default (include "agent.stateName" (list . "ConfigMap" "state_configmap_name" "pipeops-agent-state" "state")) .Values.state.configMapName }}
+{{- end }}
+
+{{- define "agent.stateSecret" -}}
+{{- default (include "agent.stateName" (list . "Secret" "state_secret_name" "pipeops-agent-secrets" "secrets")) .Values.state.secretName }}
+{{- end }}
+
+{{/*
+The name that nobody gave: the one until now, else that of the existing agent, else, if that is another release's, one of this release.
+List of root, kind, name of the setting, name of the existing agent, ending.
+*/}}
+{{- define "agent.stateName" -}}
+{{- $root := index . 0 -}}
+{{- $common := index . 3 -}}
+{{- $found := include "agent.found" (list $root "v1" (index . 1) $common) | fromJson -}}
+{{- $owner := dig "metadata" "annotations" "meta.helm.sh/release-name" "" $found -}}
+{{- $before := dig "kubernetes" (index . 2) "" (include "agent.before" $root | fromYaml) -}}
+{{- if $before }}{{ $before }}
+{{- else if and $owner (ne $owner $root.Release.Name) }}{{ include "agent.fullname" $root }}-{{ index . 4 }}
+{{- else }}{{ $common }}{{ end }}
+{{- end }}
+
+{{/*
 The state objects that are this release's, as a JSON array of Kind/name: those that were not there, that it made, or that it is known
 to have made (the ConfigMap remembers that) and the agent made again after somebody deleted them.
 */}}
@@ -165,7 +204,7 @@ to have made (the ConfigMap remembers that) and the agent made again after someb
 {{- if .Values.state.manage -}}
 {{- $own := include "agent.found" (list . "v1" "ConfigMap" (include "agent.fullname" .)) | fromJson -}}
 {{- $known := dig "metadata" "annotations" "pipeops.io/managed-state" "" $own | splitList "," -}}
-{{- range $kind, $name := dict "ConfigMap" .Values.state.configMapName "Secret" .Values.state.secretName "Lease" (include "agent.lease" .) -}}
+{{- range $kind, $name := dict "ConfigMap" (include "agent.stateConfigMap" .) "Secret" (include "agent.stateSecret" .) "Lease" (include "agent.lease" .) -}}
 {{- $found := include "agent.found" (list $ (ternary "coordination.k8s.io/v1" "v1" (eq $kind "Lease")) $kind $name) | fromJson -}}
 {{- $owner := dig "metadata" "annotations" "meta.helm.sh/release-name" "" $found -}}
 {{- $entry := printf "%s/%s" $kind $name -}}

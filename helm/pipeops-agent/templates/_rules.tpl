@@ -91,11 +91,11 @@ profile, and only there while the tunnel is on.
 # What the agent remembers; nothing else in this namespace can be changed.
 - apiGroups: [""]
   resources: [configmaps]
-  resourceNames: [{{ .Values.state.configMapName | quote }}]
+  resourceNames: [{{ include "agent.stateConfigMap" . | quote }}]
   verbs: [get, update, patch]
 - apiGroups: [""]
   resources: [secrets]
-  resourceNames: [{{ .Values.state.secretName | quote }}]
+  resourceNames: [{{ include "agent.stateSecret" . | quote }}]
   verbs: [get, update, patch]
 # Which pod leads. A pod that stands by watches it, so that it takes over at once.
 - apiGroups: [coordination.k8s.io]
@@ -113,8 +113,4 @@ profile, and only there while the tunnel is on.
 - apiGroups: ["", events.k8s.io]
   resources: [events]
   verbs: [create, patch]
-{{- end }}
-
-{{- define "agent.lease" -}}
-{{- dig "leader" "lease_name" "pipeops-agent" .Values.settings }}
 {{- end }}

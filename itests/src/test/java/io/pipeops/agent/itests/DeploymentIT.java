@@ -279,13 +279,7 @@ class DeploymentIT {
 
   private static String holder() throws Exception {
     return kubectl.run(
-            "get",
-            "lease",
-            "pipeops-agent",
-            "-n",
-            NAMESPACE,
-            "-o",
-            "jsonpath={.spec.holderIdentity}")
+            "get", "lease", AGENT, "-n", NAMESPACE, "-o", "jsonpath={.spec.holderIdentity}")
         .split("_")[0];
   }
 
