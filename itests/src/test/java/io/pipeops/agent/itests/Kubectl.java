@@ -30,8 +30,13 @@ final class Kubectl {
 
   /** From now on by SPDY instead of WebSocket. */
   Kubectl bySpdy() {
-    environment.put("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", "false");
-    environment.put("KUBECTL_PORT_FORWARD_WEBSOCKETS", "false");
+    return with("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", "false")
+        .with("KUBECTL_PORT_FORWARD_WEBSOCKETS", "false");
+  }
+
+  /** From now on with this variable in its environment. */
+  Kubectl with(String variable, String value) {
+    environment.put(variable, value);
     return this;
   }
 

@@ -182,13 +182,7 @@ class KubectlIT {
     new java.util.Random(1).nextBytes(data);
     Path there = java.nio.file.Files.write(dir.resolve("there"), data);
     Path back = dir.resolve("back");
-    String pod =
-        kubectl
-            .run("get", "pods", "-n", NAMESPACE, "-l", "app=web", "-o", "name")
-            .lines()
-            .findFirst()
-            .orElseThrow()
-            .replace("pod/", "");
+    String pod = pod();
     kubectl.run("cp", "-n", NAMESPACE, there.toString(), pod + ":/tmp/copied");
     kubectl.run("cp", "-n", NAMESPACE, pod + ":/tmp/copied", back.toString());
     assertEquals(-1, java.nio.file.Files.mismatch(there, back));
@@ -212,12 +206,7 @@ class KubectlIT {
     new java.util.Random(2).nextBytes(data);
     Path there = java.nio.file.Files.write(dir.resolve("spdy-there"), data);
     Path back = dir.resolve("spdy-back");
-    String pod =
-        spdy.run("get", "pods", "-n", NAMESPACE, "-l", "app=web", "-o", "name")
-            .lines()
-            .findFirst()
-            .orElseThrow()
-            .replace("pod/", "");
+    String pod = pod();
     spdy.run("cp", "-n", NAMESPACE, there.toString(), pod + ":/tmp/spdy");
     spdy.run("cp", "-n", NAMESPACE, pod + ":/tmp/spdy", back.toString());
     assertEquals(-1, java.nio.file.Files.mismatch(there, back));
@@ -260,5 +249,137 @@ class KubectlIT {
         forward.waitFor();
       }
     }
+  }
+
+  @Test
+  @Order(8)
+  void editChangesWhatTheEditorChanged() throws Exception {
+    kubectl.run("create", "-n", NAMESPACE, "configmap", "edited", "--from-literal=a=before");
+    Path editor =
+        java.nio.file.Files.writeString(
+            dir.resolve("editor.sh"), "#!/bin/sh\nsed -i 's/before/after/' \"$1\"\n");
+    assertTrue(editor.toFile().setExecutable(true));
+    new Kubectl(java.nio.file.Files.createDirectory(dir.resolve("e")), spine.kubeconfig())
+        .with("KUBE_EDITOR", editor.toString())
+        .run("edit", "-n", NAMESPACE, "configmap", "edited");
+    assertEquals(
+        "after",
+        kubectl.run("get", "-n", NAMESPACE, "configmap", "edited", "-o", "jsonpath={.data.a}"));
+  }
+
+  @Test
+  @Order(9)
+  void attachAndDebugTalkToAContainer() throws Exception {
+    kubectl.run(
+        "run",
+        "talker",
+        "-n",
+        NAMESPACE,
+        "--image=" + IMAGE,
+        "--stdin",
+        "--attach=false",
+        "--restart=Never",
+        "--",
+        "sh",
+        "-c",
+        "while read x; do echo got $x; [ \"$x\" = bye ] && exit 0; done; exit 3");
+    kubectl.run("wait", "-n", NAMESPACE, "--for=condition=Ready", "pod/talker", "--timeout=90s");
+    String said = kubectl.withInput("hi\nbye\n", "attach", "-i", "-n", NAMESPACE, "talker");
+    assertTrue(said.contains("got hi\ngot bye\n"), said);
+    kubectl.run(
+        "wait",
+        "-n",
+        NAMESPACE,
+        "--for=jsonpath={.status.phase}=Succeeded",
+        "pod/talker",
+        "--timeout=60s");
+    // The process must outlive its answer, or kubectl may find it ended and not attach at all.
+    Process debug =
+        kubectl.start(
+            "debug",
+            "-i",
+            "-n",
+            NAMESPACE,
+            "pod/" + pod(),
+            "--image=" + IMAGE,
+            "--image-pull-policy=IfNotPresent",
+            "--container=debugger",
+            "--",
+            "sh",
+            "-c",
+            "while read x; do echo debugged $x; done");
+    int run = kubectl.last();
+    try {
+      debug.getOutputStream().write("hi\n".getBytes(java.nio.charset.StandardCharsets.US_ASCII));
+      debug.getOutputStream().flush();
+      Await.until(
+          "an answer from the debugger",
+          Duration.ofSeconds(90),
+          () -> kubectl.output(run).contains("debugged hi\n"));
+    } finally {
+      debug.destroy();
+      debug.waitFor();
+    }
+  }
+
+  @Test
+  @Order(10)
+  void proxyServesTheApiOnALocalPort() throws Exception {
+    Process proxy = kubectl.start("proxy", "--port=0", "--append-server-path");
+    int run = kubectl.last();
+    try {
+      String port =
+          Await.value(
+              "a local port",
+              Duration.ofSeconds(60),
+              () -> {
+                var matcher =
+                    java.util.regex.Pattern.compile("127.0.0.1:(\\d+)")
+                        .matcher(kubectl.output(run));
+                return matcher.find() ? matcher.group(1) : null;
+              });
+      try (var in =
+          java.net
+              .URI
+              .create("http://127.0.0.1:" + port + "/api/v1/namespaces/" + NAMESPACE)
+              .toURL()
+              .openStream()) {
+        assertEquals(NAMESPACE, Spine.JSON.readTree(in).path("metadata").path("name").asText());
+      }
+    } finally {
+      proxy.destroy();
+      proxy.waitFor();
+    }
+  }
+
+  /** The client library of most programs in Java. */
+  @Test
+  @Order(11)
+  void fabric8sClientWorksLikeKubectl() throws Exception {
+    String pod = pod();
+    kubectl.run(
+        "exec",
+        "-n",
+        NAMESPACE,
+        pod,
+        "--",
+        "sh",
+        "-c",
+        "echo hello > /tmp/fabric8.html; httpd -p 8081 -h /tmp");
+    try (Fabric8Calls fabric8 = new Fabric8Calls(spine.kubeconfig(), NAMESPACE)) {
+      fabric8.objectsAndTheirWatch();
+      fabric8.exec(pod);
+      fabric8.followedLog(pod);
+      fabric8.portForward(pod, 8081, "/fabric8.html", "hello");
+    }
+  }
+
+  private static String pod() throws Exception {
+    return kubectl
+        .run("get", "pods", "-n", NAMESPACE, "-l", "app=web", "-o", "name")
+        .lines()
+        .findFirst()
+        .orElseThrow()
+        .replace("pod/", "");
   }
 }
