@@ -40,7 +40,7 @@ class DeploymentDocsIT {
     commands.addAll(DocCommands.of(ROOT.resolve("docs/troubleshooting.md")).commands());
     commands.addAll(last);
     if (cluster()) {
-      DeploymentIT.loadImages();
+      Deployed.loadImages();
       run("kubectl delete namespace pipeops-system --ignore-not-found --wait=true");
     }
     boolean installed = false;

@@ -1,24 +1,20 @@
 package io.pipeops.agent.itests;
 
+import static io.pipeops.agent.itests.Deployed.AGENT;
+import static io.pipeops.agent.itests.Deployed.NAMESPACE;
+import static io.pipeops.agent.itests.Deployed.SOON;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
@@ -33,160 +29,116 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class DeploymentIT {
-  private static final String NAMESPACE = "itest-deploy";
-  private static final String AGENT = "agent-pipeops-agent";
-  private static final Duration SOON = Duration.ofSeconds(120);
   private static final ObjectMapper JSON = new ObjectMapper();
 
   @TempDir static Path dir;
-  static Path config;
-  static Kubectl kubectl;
-  static Release hub;
-  static Release agent;
-  static Process forward;
+  static Deployed at;
   static Kubectl through;
 
   @BeforeAll
-  static void load() throws Exception {
-    String cluster = System.getenv("TEST_KUBECONFIG");
-    String loader = System.getenv("TEST_IMAGE_LOAD");
-    assumeTrue(
-        cluster != null && Kubectl.available() && loader != null,
-        "skipped: no cluster with a node; set TEST_KUBECONFIG, KUBECTL, and TEST_IMAGE_LOAD to a"
-            + " command that takes image archives");
-    config = Path.of(cluster);
-    kubectl = new Kubectl(Files.createDirectory(dir.resolve("k")), config);
-    loadImages();
-    kubectl.result("", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true");
-    kubectl.run("create", "namespace", NAMESPACE);
-    kubectl.run("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted");
-    hub =
-        new Release(Chart.HUB, "hub", NAMESPACE, config)
-            .with("persistence.enabled", false)
-            .with("resources.requests.cpu", "50m");
-    agent =
-        new Release(Chart.AGENT, "agent", NAMESPACE, config)
-            .with("controlPlane.hubRelease", "hub")
-            .with("controlPlane.clusterName", "itest-deploy");
-  }
-
-  /** Brings the archives of the build to the node. */
-  static void loadImages() throws Exception {
-    try (Stream<Path> files = Files.list(Path.of("..", "distribution", "oci", "target"))) {
-      for (Path archive : files.filter(f -> f.toString().endsWith(".oci.tar")).toList()) {
-        List<String> line =
-            new ArrayList<>(List.of(System.getenv("TEST_IMAGE_LOAD").trim().split("\\s+")));
-        line.add(archive.toString());
-        Process process = new ProcessBuilder(line).inheritIO().start();
-        assertEquals(0, process.waitFor(), "loading " + archive);
-      }
-    }
+  static void prepare() throws Exception {
+    at = Deployed.prepared(dir);
   }
 
   @AfterAll
   static void remove() throws Exception {
-    if (forward != null) {
-      forward.destroy();
-    }
-    if (agent != null) {
-      agent.uninstall();
-    }
-    if (hub != null) {
-      hub.uninstall();
-    }
-    if (kubectl != null) {
-      kubectl.result("", "delete", "namespace", NAMESPACE, "--wait=false");
+    if (at != null) {
+      at.close();
     }
   }
 
   @Test
   @Order(1)
   void twoInstallsAndTheClusterIsReached() throws Exception {
-    hub.install();
+    at.hub.install();
     long begin = System.nanoTime();
-    agent.install();
+    at.agent.install();
     System.out.printf(
         "Ready after %.1f s%n", Duration.ofNanos(System.nanoTime() - begin).toMillis() / 1000.0);
-    agent.test();
-    connect();
+    at.agent.test();
+    through = at.connect();
     assertTrue(through.run("get", "pods", "-n", NAMESPACE).contains(AGENT));
     assertTrue(through.run("logs", "-n", NAMESPACE, "deployment/" + AGENT).contains("Link is up"));
     String refused = through.result("", "get", "secrets", "-n", NAMESPACE).err();
     assertTrue(refused.contains("forbidden"), refused);
   }
 
-  /** A kubeconfig from the hub, reached by a port on this machine. */
-  private static void connect() throws Exception {
-    forward = kubectl.start("port-forward", "-n", NAMESPACE, "service/hub-pipeops-hub", ":8443");
-    int run = kubectl.last();
-    Pattern line = Pattern.compile("Forwarding from 127\\.0\\.0\\.1:(\\d+)");
-    String port =
-        Await.value(
-            "port to the hub",
-            SOON,
-            () -> {
-              Matcher found = line.matcher(kubectl.output(run));
-              return found.find() ? found.group(1) : null;
-            });
-    Path ca = Files.writeString(dir.resolve("ca.crt"), secret("hub-pipeops-hub-tls", "ca\\.crt"));
-    HubCalls calls =
-        new HubCalls(
-            "https://127.0.0.1:" + port, ca, secret("hub-pipeops-hub-admin-token", "token"));
-    JsonNode clusters = JSON.readTree(calls.call("GET", "/api/v1/clusters", null));
-    assertEquals(1, clusters.path("items").size(), clusters.toString());
-    String id = clusters.path("items").path(0).path("id").asText();
-    String kubeconfig = calls.call("POST", "/api/v1/clusters/" + id + "/kubeconfig", "{}");
-    Path file = Files.writeString(dir.resolve("through.kubeconfig"), kubeconfig);
-    through = new Kubectl(Files.createDirectories(dir.resolve("t")), file);
-  }
-
-  private static String secret(String name, String key) throws Exception {
-    String encoded =
-        kubectl.run("get", "secret", name, "-n", NAMESPACE, "-o", "jsonpath={.data." + key + "}");
-    return new String(Base64.getDecoder().decode(encoded), StandardCharsets.UTF_8);
-  }
-
   @Test
   @Order(2)
-  void nothingWasRefusedAndTheRoleEndsWhereItShould() throws Exception {
-    String account = "system:serviceaccount:" + NAMESPACE + ":" + AGENT;
-    for (Map.Entry<String, String> can :
+  void theRoleEndsWhereItShould() throws Exception {
+    assertEquals(
         Map.of(
-                "list nodes", "yes",
-                "create pods/exec", "yes",
-                "get secrets", "no",
-                "escalate clusterroles", "no",
-                "delete nodes", "no")
-            .entrySet()) {
-      String[] what = can.getKey().split(" ");
+            "list nodes", "yes",
+            "create pods/exec", "yes",
+            "get secrets", "no",
+            "escalate clusterroles", "no",
+            "delete nodes", "no"),
+        rights(
+            "list nodes",
+            "create pods/exec",
+            "get secrets",
+            "escalate clusterroles",
+            "delete nodes"));
+    nothingWasRefused();
+  }
+
+  /** What the API server says to "may it" of the agent's account, in any namespace. */
+  private static Map<String, String> rights(String... questions) throws Exception {
+    Map<String, String> answers = new java.util.HashMap<>();
+    for (String question : questions) {
+      String[] what = question.split(" ");
       String[] resource = what[1].split("/");
       List<String> line =
-          new ArrayList<>(List.of("auth", "can-i", what[0], resource[0], "-A", "--as=" + account));
+          new ArrayList<>(
+              List.of(
+                  "auth",
+                  "can-i",
+                  what[0],
+                  resource[0],
+                  "-A",
+                  "--as=system:serviceaccount:" + NAMESPACE + ":" + AGENT));
       if (resource.length > 1) {
         line.add("--subresource=" + resource[1]);
       }
-      assertEquals(
-          can.getValue(),
-          kubectl.result("", line.toArray(String[]::new)).out().strip(),
-          can.getKey());
+      answers.put(question, at.kubectl.result("", line.toArray(String[]::new)).out().strip());
     }
-    String log = kubectl.run("logs", "-n", NAMESPACE, "deployment/" + AGENT);
-    assertFalse(log.contains("answers 403") || log.contains("forbidden"), log);
+    return answers;
+  }
+
+  /** In its own work every pod that runs had what the chart's role gives, and needed no more. */
+  private static void nothingWasRefused() throws Exception {
+    for (String pod : at.pods()) {
+      String metrics = at.api(pod, "/metrics");
+      assertTrue(metrics.contains("pipeops_agent_kubernetes_requests_total{outcome=\"answered\"}"));
+      String log = at.kubectl.run("logs", "-n", NAMESPACE, pod);
+      assertFalse(log.contains("403") || log.contains("forbidden"), log);
+    }
   }
 
   @Test
   @Order(3)
-  void featureIsSwitchedWithoutARestart() throws Exception {
-    String pod = pod();
-    agent.with("features.heartbeat.enabled", false).upgrade();
-    Await.until("heartbeat is gone", SOON, () -> !running(pod, "heartbeat"));
-    assertEquals(pod, pod());
-    agent.with("features.heartbeat.enabled", true).upgrade();
-    Await.until("heartbeat is back", SOON, () -> running(pod, "heartbeat"));
-    assertEquals(pod, pod());
+  void featuresAndTheirRightsAreSwitchedWithoutARestart() throws Exception {
+    String pod = at.pod();
+    String[] questions = {"list nodes", "list pods", "create pods/exec", "get services"};
+    at.agent
+        .with("features.heartbeat.enabled", false)
+        .with("features.tunnel.enabled", false)
+        .upgrade();
+    rights(questions).forEach((question, answer) -> assertEquals("no", answer, question));
+    Await.until(
+        "both are gone", SOON, () -> !at.running(pod, "heartbeat") && !at.running(pod, "tunnel"));
+    assertEquals(List.of(pod), at.pods());
+    at.agent
+        .with("features.heartbeat.enabled", true)
+        .with("features.tunnel.enabled", true)
+        .upgrade();
+    rights(questions).forEach((question, answer) -> assertEquals("yes", answer, question));
+    Await.until(
+        "both are back", SOON, () -> at.running(pod, "heartbeat") && at.running(pod, "tunnel"));
+    assertEquals(List.of(pod), at.pods());
     assertEquals(
         "0",
-        kubectl.run(
+        at.kubectl.run(
             "get",
             "pod",
             pod,
@@ -196,150 +148,112 @@ class DeploymentIT {
             "jsonpath={.status.containerStatuses[0].restartCount}"));
   }
 
-  private static boolean running(String pod, String feature) throws Exception {
-    for (JsonNode one : JSON.readTree(api(pod, "/api/features")).path("features")) {
-      if (one.path("name").asText().equals(feature)) {
-        return one.path("state").asText().equals("ACTIVE");
-      }
-    }
-    return false;
-  }
-
-  private static String api(String pod, String path) throws Exception {
-    return kubectl.run(
-        "get", "--raw", "/api/v1/namespaces/" + NAMESPACE + "/pods/" + pod + ":8080/proxy" + path);
-  }
-
-  private static String pod() throws Exception {
-    return kubectl.run(
-        "get",
-        "pods",
-        "-n",
-        NAMESPACE,
-        "-l",
-        "app.kubernetes.io/component=agent",
-        "--field-selector=status.phase=Running",
-        "-o",
-        "jsonpath={.items[0].metadata.name}");
-  }
-
   @Test
   @Order(4)
   void identityOutlivesPodAndState() throws Exception {
-    String before = agentId();
-    String first = pod();
-    kubectl.run("delete", "pod", first, "-n", NAMESPACE, "--wait=true");
-    ready();
-    assertNotEquals(first, pod());
-    assertEquals(before, agentId());
-    kubectl.run(
+    String before = at.agentId();
+    String first = at.pod();
+    at.kubectl.run("delete", "pod", first, "-n", NAMESPACE, "--wait=true");
+    at.ready();
+    assertNotEquals(first, at.pod());
+    assertEquals(before, at.agentId());
+    at.kubectl.run(
         "delete", "configmap/pipeops-agent-state", "secret/pipeops-agent-secrets", "-n", NAMESPACE);
-    kubectl.run("delete", "pod", pod(), "-n", NAMESPACE, "--wait=true");
-    ready();
-    assertEquals(before, agentId());
-    forward.destroy();
-    connect();
+    at.kubectl.run("delete", "pod", at.pod(), "-n", NAMESPACE, "--wait=true");
+    at.ready();
+    assertEquals(before, at.agentId());
+    through = at.connect();
     assertTrue(through.run("get", "namespaces").contains(NAMESPACE));
-  }
-
-  private static void ready() throws Exception {
-    kubectl.run("rollout", "status", "deployment/" + AGENT, "-n", NAMESPACE, "--timeout=110s");
-    agent.test();
-  }
-
-  private static String agentId() throws Exception {
-    return Await.value(
-        "agent id",
-        SOON,
-        () -> {
-          String id =
-              kubectl.run(
-                  "get",
-                  "configmap",
-                  "pipeops-agent-state",
-                  "-n",
-                  NAMESPACE,
-                  "-o",
-                  "jsonpath={.data.agent_id}");
-          return id.isBlank() ? null : id;
-        });
   }
 
   @Test
   @Order(5)
-  void secondReplicaTakesOver() throws Exception {
-    agent.with("replicas", 2).upgrade();
-    String leader = holder();
-    kubectl.run("delete", "pod", leader, "-n", NAMESPACE, "--grace-period=0", "--force");
-    Await.until("another pod leads", SOON, () -> !holder().equals(leader));
-    agent.test();
-    JsonNode before = JSON.readTree(through.run("version", "-o", "json"));
-    assertTrue(before.has("serverVersion"), before.toString());
+  void noRequestFailsWhileTheOnlyPodIsReplaced() throws Exception {
+    roll(1);
   }
 
-  private static String holder() throws Exception {
-    return kubectl.run(
-            "get", "lease", AGENT, "-n", NAMESPACE, "-o", "jsonpath={.spec.holderIdentity}")
-        .split("_")[0];
+  /** Every pod is replaced, as by a new image, under load through the tunnel. */
+  private static void roll(int replicas) throws Exception {
+    List<String> old = at.pods();
+    try (Load load = at.load(50)) {
+      Await.until("requests", SOON, () -> load.done() > 100);
+      at.agent.with("podAnnotations.rolled", "at-" + replicas).upgrade();
+      at.awaitPods(replicas);
+      long before = load.done();
+      Await.until("requests", SOON, () -> load.done() > before + 100);
+      load.stop();
+      System.out.println(
+          load.done()
+              + " requests while "
+              + old
+              + " went, slowest "
+              + load.slowestMillis()
+              + " ms");
+      assertTrue(at.pods().stream().noneMatch(old::contains), old::toString);
+      assertTrue(at.pods().contains(at.holder()), at.holder());
+      assertEquals("", load.failures());
+    }
+    assertEquals(replicas, at.pods().size());
+    nothingWasRefused();
   }
 
   @Test
   @Order(6)
+  void secondReplicaTakesOver() throws Exception {
+    at.agent.with("replicas", 2).upgrade();
+    String leader = at.holder();
+    at.kubectl.run("delete", "pod", leader, "-n", NAMESPACE, "--grace-period=0", "--force");
+    Await.until("another pod leads", SOON, () -> !at.holder().equals(leader));
+    at.agent.test();
+    JsonNode before = JSON.readTree(through.run("version", "-o", "json"));
+    assertTrue(before.has("serverVersion"), before.toString());
+  }
+
+  @Test
+  @Order(7)
+  void noRequestFailsWhileBothPodsAreReplaced() throws Exception {
+    at.kubectl.run("rollout", "status", "deployment/" + AGENT, "-n", NAMESPACE, "--timeout=110s");
+    roll(2);
+  }
+
+  @Test
+  @Order(8)
   void uninstallLeavesNothing() throws Exception {
-    agent.uninstall();
+    at.agent.uninstall();
     Await.until(
-        "pods are gone", SOON, () -> objects().stream().noneMatch(o -> o.startsWith("pod/agent")));
-    assertEquals(List.of(), objects().stream().filter(o -> !o.contains("hub")).toList());
-    hub.uninstall();
+        "pods are gone",
+        SOON,
+        () -> at.objects().stream().noneMatch(o -> o.startsWith("pod/agent")));
+    assertEquals(List.of(), at.objects().stream().filter(o -> !o.contains("hub")).toList());
+    at.hub.uninstall();
     Await.until(
-        "pods are gone", SOON, () -> objects().stream().noneMatch(o -> o.startsWith("pod/")));
-    assertEquals(List.of(), objects());
+        "pods are gone", SOON, () -> at.objects().stream().noneMatch(o -> o.startsWith("pod/")));
+    assertEquals(List.of(), at.objects());
   }
 
   /** State that another agent left is used, and stays. */
   @Test
-  @Order(7)
+  @Order(9)
   void stateOfAnotherAgentIsTakenOver() throws Exception {
-    hub.install();
-    kubectl.run(
+    at.hub.install();
+    at.kubectl.run(
         "create",
         "configmap",
         "pipeops-agent-state",
         "-n",
         NAMESPACE,
         "--from-literal=agent_id=agent-0123456789abcdef");
-    agent.with("replicas", 1).install();
-    agent.test();
-    assertEquals("agent-0123456789abcdef", agentId());
-    agent.upgrade();
-    assertEquals("agent-0123456789abcdef", agentId());
-    agent.uninstall();
-    assertEquals("agent-0123456789abcdef", agentId());
-  }
-
-  /** All that there is in the namespace, and what of the cluster has our name. */
-  private static List<String> objects() throws Exception {
-    List<String> found = new ArrayList<>();
-    String kinds =
-        "pods,deployments,replicasets,services,configmaps,secrets,serviceaccounts,leases,roles,rolebindings,networkpolicies,poddisruptionbudgets,persistentvolumeclaims";
-    for (String line : kubectl.run("get", kinds, "-n", NAMESPACE, "-o", "name").split("\\R")) {
-      if (!line.isBlank()
-          && !line.equals("configmap/kube-root-ca.crt")
-          && !line.equals("serviceaccount/default")) {
-        found.add(line);
-      }
-    }
-    for (String line :
-        kubectl.run("get", "clusterroles,clusterrolebindings", "-o", "name").split("\\R")) {
-      if (line.contains(NAMESPACE)) {
-        found.add(line);
-      }
-    }
-    return found;
+    at.agent.with("replicas", 1).install();
+    at.agent.test();
+    assertEquals("agent-0123456789abcdef", at.agentId());
+    at.agent.upgrade();
+    assertEquals("agent-0123456789abcdef", at.agentId());
+    at.agent.uninstall();
+    assertEquals("agent-0123456789abcdef", at.agentId());
   }
 
   @Test
-  @Order(8)
+  @Order(10)
   void plainManifestsDoTheSame() throws Exception {
     String yaml =
         PlainManifests.of(
@@ -352,16 +266,12 @@ class DeploymentIT {
                     "controlPlane.existingSecret.name", "hub-pipeops-hub-agent-token",
                     "controlPlane.ca.existingSecret", "hub-pipeops-hub-tls"))
             .replace("pipeops-system", NAMESPACE);
-    kubectl.withInput(yaml, "apply", "-f", "-");
-    kubectl.run("rollout", "status", "deployment/" + AGENT, "-n", NAMESPACE, "--timeout=110s");
-    if (forward != null) {
-      forward.destroy();
-    }
+    at.kubectl.withInput(yaml, "apply", "-f", "-");
+    at.kubectl.run("rollout", "status", "deployment/" + AGENT, "-n", NAMESPACE, "--timeout=110s");
     Await.until(
         "the cluster is at the hub",
         SOON,
-        () -> api(pod(), "/ready").contains("\"registered\":true"));
-    connect();
-    assertTrue(through.run("get", "nodes").contains("Ready"));
+        () -> at.api(at.pod(), "/ready").contains("\"registered\":true"));
+    assertTrue(at.connect().run("get", "nodes").contains("Ready"));
   }
 }

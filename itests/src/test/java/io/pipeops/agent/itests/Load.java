@@ -4,6 +4,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -41,7 +42,22 @@ final class Load implements AutoCloseable {
 
   /** Asks for a namespace of this name. */
   static Load start(Spine spine, int perSecond, String namespace) throws Exception {
-    Load load = new Load(spine.client(), spine.api("/api/v1/namespaces/" + namespace).build());
+    return start(spine.client(), spine.api("/api/v1/namespaces/" + namespace).build(), perSecond);
+  }
+
+  /** By a kubeconfig of the hub, whose certificate the CA has made. */
+  static Load start(Path kubeconfig, Path ca, int perSecond) throws Exception {
+    return start(
+        HttpClient.newBuilder()
+            .version(HttpClient.Version.HTTP_1_1)
+            .sslContext(Spine.trust(ca))
+            .build(),
+        Spine.api(kubeconfig, "/api/v1/namespaces/default").build(),
+        perSecond);
+  }
+
+  private static Load start(HttpClient client, HttpRequest request, int perSecond) {
+    Load load = new Load(client, request);
     long period = TimeUnit.SECONDS.toMicros(1) * CLIENTS / perSecond;
     for (int i = 0; i < CLIENTS; i++) {
       load.clients.scheduleAtFixedRate(

@@ -238,9 +238,13 @@ public final class Spine implements AutoCloseable {
 
   /** A request to the cluster's API through hub and agent. */
   public HttpRequest.Builder api(String path) throws Exception {
+    return api(kubeconfig(), path);
+  }
+
+  static HttpRequest.Builder api(Path kubeconfig, String path) throws Exception {
     Map<?, ?> config =
         (Map<?, ?>)
-            new Load(LoadSettings.builder().build()).loadFromString(Files.readString(kubeconfig()));
+            new Load(LoadSettings.builder().build()).loadFromString(Files.readString(kubeconfig));
     String server = (String) first(config, "clusters", "cluster").get("server");
     String token = (String) first(config, "users", "user").get("token");
     return HttpRequest.newBuilder(URI.create(server + path))
