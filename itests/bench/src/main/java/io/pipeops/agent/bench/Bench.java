@@ -20,8 +20,13 @@ public final class Bench {
     Path json = Path.of(value(options, "--json", "bench.json"));
     Path dir = Files.createTempDirectory("bench-");
     Figures figures = new Figures();
-    try (Target target = Target.start(dir);
+    boolean plain = options.contains("--plain");
+    try (Target target = plain ? Target.plain() : Target.start(dir);
         Spine spine = Spine.prepared(dir)) {
+      if (plain) {
+        spine.hubSettings.add("hub.insecure=true");
+        spine.values.put("link.insecure", "true");
+      }
       spine.values.put("kubernetes.kubeconfig", target.kubeconfig(dir).toString());
       spine.values.put("tunnel.agent_credentials", "false");
       spine.startHub();

@@ -5,11 +5,11 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import javax.net.ssl.SSLContext;
-import javax.net.ssl.SSLSocket;
 
 /**
  * One keep-alive HTTP/1.1 connection that asks as cheaply as it can, so that the chain is what is
@@ -18,13 +18,16 @@ import javax.net.ssl.SSLSocket;
 final class Caller implements AutoCloseable {
   private final SSLContext tls;
   private final URI server;
-  private SSLSocket socket;
+  private Socket socket;
   private InputStream in;
   private OutputStream out;
   private final String host;
   private final String authorization;
   private final byte[] buffer = new byte[1 << 16];
 
+  /**
+   * @param tls whom to trust; null for plain HTTP
+   */
   Caller(SSLContext tls, URI server, String token) throws IOException {
     this.tls = tls;
     this.server = server;
@@ -34,10 +37,12 @@ final class Caller implements AutoCloseable {
   }
 
   private void connect() throws IOException {
-    socket = (SSLSocket) tls.getSocketFactory().createSocket(server.getHost(), server.getPort());
+    socket =
+        tls == null
+            ? new Socket(server.getHost(), server.getPort())
+            : tls.getSocketFactory().createSocket(server.getHost(), server.getPort());
     socket.setTcpNoDelay(true);
     socket.setSoTimeout(120_000);
-    socket.startHandshake();
     in = new BufferedInputStream(socket.getInputStream(), 1 << 16);
     out = socket.getOutputStream();
   }

@@ -1,13 +1,16 @@
 package io.pipeops.agent.bench;
 
 import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
 import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsServer;
+import io.pipeops.agent.itests.Spine;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,25 +23,30 @@ import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 
 /**
- * Plays the API server: TLS, fixed answers of known sizes, and a count of what it was asked. What
- * it does not know is 404, as for an agent whose state objects do not exist yet.
+ * Plays the API server: TLS unless it is told otherwise, fixed answers of known sizes, and a count
+ * of what it was asked. What it does not know is 404, as for an agent whose state objects do not
+ * exist yet.
  */
 final class Target implements AutoCloseable {
   static final int LARGE = 64 << 20;
   private static final char[] PASSWORD = "changeit".toCharArray();
 
-  private final HttpsServer server;
+  private final HttpServer server;
+
+  /** Null without TLS. */
   private final Path ca;
+
   private final AtomicLong requests = new AtomicLong();
   private final byte[] small = text(1024);
   private final byte[] medium = text(4096);
 
-  private Target(HttpsServer server, Path ca) {
+  private Target(HttpServer server, Path ca) {
     this.server = server;
     this.ca = ca;
   }
 
   static Target start(Path dir) throws Exception {
+    HttpsServer server = HttpsServer.create(anyPort(), 512);
     Path store = dir.resolve("target.p12");
     keytool(
         "-genkeypair",
@@ -69,9 +77,20 @@ final class Target implements AutoCloseable {
             + Base64.getMimeEncoder(64, new byte[] {'\n'})
                 .encodeToString(keys.getCertificate("target").getEncoded())
             + "\n-----END CERTIFICATE-----\n");
-    HttpsServer server =
-        HttpsServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 512);
     server.setHttpsConfigurator(new HttpsConfigurator(tls(keys)));
+    return start(server, ca);
+  }
+
+  /** Without TLS. */
+  static Target plain() throws IOException {
+    return start(HttpServer.create(anyPort(), 512), null);
+  }
+
+  private static InetSocketAddress anyPort() {
+    return new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
+  }
+
+  private static Target start(HttpServer server, Path ca) {
     server.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
     Target target = new Target(server, ca);
     server.createContext("/", target::handle);
@@ -157,12 +176,17 @@ final class Target implements AutoCloseable {
     return bytes;
   }
 
+  URI address() {
+    return URI.create((ca == null ? "http" : "https") + "://127.0.0.1:" + port());
+  }
+
   int port() {
     return server.getAddress().getPort();
   }
 
-  Path ca() {
-    return ca;
+  /** Whom to trust; null without TLS. */
+  SSLContext trust() throws IOException, GeneralSecurityException {
+    return ca == null ? null : Spine.trust(ca);
   }
 
   long requests() {
@@ -176,12 +200,12 @@ final class Target implements AutoCloseable {
         """
         apiVersion: v1
         kind: Config
-        clusters: [{name: bench, cluster: {server: "https://127.0.0.1:%d", certificate-authority: "%s"}}]
+        clusters: [{name: bench, cluster: {server: "%s"%s}}]
         users: [{name: bench, user: {token: bench}}]
         contexts: [{name: bench, context: {cluster: bench, user: bench}}]
         current-context: bench
         """
-            .formatted(port(), ca));
+            .formatted(address(), ca == null ? "" : ", certificate-authority: \"" + ca + "\""));
   }
 
   @Override
