@@ -11,6 +11,12 @@ import javax.net.ssl.SSLSocketFactory;
 
 /** A connection to a target. One thread may read while another one writes. */
 interface Wire extends AutoCloseable {
+  /** The most bytes that one record of TLS takes on the wire (RFC 8446 5.2). */
+  int RECORD = 5 + (1 << 14) + 256;
+
+  /** After so much it is worth asking whether more lies there. */
+  int MUCH = 8 << 10;
+
   /** Reads at least one byte; -1 at the end of data. */
   int read(ByteBuffer target) throws IOException;
 
@@ -65,10 +71,20 @@ interface Wire extends AutoCloseable {
     socket.startHandshake();
     socket.setSoTimeout(0);
     InputStream in = socket.getInputStream();
+    InputStream encrypted = channel.socket().getInputStream();
     OutputStream out = socket.getOutputStream();
     return new Wire() {
       @Override
       public int read(ByteBuffer target) throws IOException {
+        int n = some(target);
+        // More only where a whole record lies there: what was read must not wait for the rest.
+        while (n >= MUCH && target.hasRemaining() && encrypted.available() >= RECORD) {
+          n += Math.max(0, some(target));
+        }
+        return n;
+      }
+
+      private int some(ByteBuffer target) throws IOException {
         int n =
             in.read(target.array(), target.arrayOffset() + target.position(), target.remaining());
         if (n > 0) {
