@@ -140,7 +140,9 @@ public final class AgentStreams implements YamuxTransport {
                   limits.streams(),
                   Duration.ZERO,
                   TIMEOUT,
-                  base.halfClosed()),
+                  both.contains(Extensions.STREAM_IDS)
+                      ? YamuxSettings.HALF_CLOSED_FOR_EVER
+                      : base.halfClosed()),
               this,
               budget);
     }

@@ -125,7 +125,8 @@ final class PeerStreams implements YamuxTransport, Inbound.Offers {
             intake.settings(
                 hello.maxStreamWindowSize(),
                 hello.keepAliveInterval(),
-                patience(hello.connectionTimeout(), both)),
+                patience(hello.connectionTimeout(), both),
+                both.contains(Extensions.STREAM_IDS)),
             this,
             intake.budget());
     session = opened;

@@ -61,8 +61,12 @@ final class StreamIntake {
     return budget;
   }
 
-  /** How a session behaves that a gateway offers. */
-  YamuxSettings settings(int window, Duration keepAlive, Duration timeout) {
+  /**
+   * How a session behaves that a gateway offers.
+   *
+   * @param compared whether both sides tell each other which streams they know
+   */
+  YamuxSettings settings(int window, Duration keepAlive, Duration timeout, boolean compared) {
     StreamLimits now = limits;
     int most = Math.max(YamuxSettings.BASE_WINDOW, now.window());
     YamuxSettings base = YamuxSettings.DEFAULT;
@@ -73,7 +77,7 @@ final class StreamIntake {
             now.streams(),
             base.keepAlive(),
             base.timeout(),
-            base.halfClosed())
+            compared ? YamuxSettings.HALF_CLOSED_FOR_EVER : base.halfClosed())
         .with(Math.min(window, most), keepAlive, timeout);
   }
 

@@ -11,7 +11,8 @@ import java.time.Duration;
  * @param maxStreams streams that may be open at a time
  * @param keepAlive how often the peer is pinged; zero for never
  * @param timeout how long an answer to a ping, or a place to open a stream, is waited for
- * @param halfClosed how long a stream stays after this side has ended it and the peer has not
+ * @param halfClosed how long a stream stays that this side has ended and on which the peer is
+ *     silent
  */
 public record YamuxSettings(
     int startWindow,
@@ -23,6 +24,12 @@ public record YamuxSettings(
     Duration halfClosed) {
   /** The receive window that every stream begins with and nobody has to announce. */
   public static final int BASE_WINDOW = 256 << 10;
+
+  /**
+   * For a peer that tells which streams it knows: what it knows is alive, and an answer may take
+   * hours.
+   */
+  public static final Duration HALF_CLOSED_FOR_EVER = Duration.ofDays(10_000);
 
   public static final YamuxSettings DEFAULT =
       new YamuxSettings(

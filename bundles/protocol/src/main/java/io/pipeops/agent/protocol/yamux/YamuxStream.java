@@ -28,7 +28,10 @@ public final class YamuxStream implements LinkStream, AutoCloseable {
   private boolean acknowledged;
   private boolean inputEnded;
   private boolean outputEnded;
-  private long outputEndedAt;
+
+  /** Since when this side, having ended its data, neither received nor read anything. */
+  private long quietSince;
+
   private String failure;
   private Runnable whenOver;
 
@@ -136,7 +139,12 @@ public final class YamuxStream implements LinkStream, AutoCloseable {
   }
 
   private int windowUpdate() {
-    return inputEnded ? 0 : window.update(System.nanoTime(), session.roundTripNanos());
+    if (inputEnded) {
+      return 0;
+    }
+    long now = System.nanoTime();
+    quietSince = now;
+    return window.update(now, session.roundTripNanos());
   }
 
   private void announce(int delta) throws IOException, InterruptedException {
@@ -188,7 +196,7 @@ public final class YamuxStream implements LinkStream, AutoCloseable {
           return;
         }
         outputEnded = true;
-        outputEndedAt = System.nanoTime();
+        quietSince = System.nanoTime();
       }
       session.data(id, FrameHeader.frame(FrameHeader.WINDOW_UPDATE, FrameHeader.FIN, id, 0));
     }
@@ -289,6 +297,9 @@ public final class YamuxStream implements LinkStream, AutoCloseable {
       return true;
     }
     boolean added = window.add(data);
+    if (outputEnded) {
+      quietSince = System.nanoTime();
+    }
     notifyAll();
     return added;
   }
@@ -318,11 +329,12 @@ public final class YamuxStream implements LinkStream, AutoCloseable {
     }
   }
 
-  /** Whether this side ended longer ago than that, and the peer still has not. */
+  /** Whether this side has ended, and the peer has neither ended nor sent for longer than that. */
   synchronized boolean halfClosedFor(Duration time) {
     return outputEnded
         && !inputEnded
         && failure == null
-        && System.nanoTime() - outputEndedAt > time.toNanos();
+        && !window.hasData()
+        && System.nanoTime() - quietSince > time.toNanos();
   }
 }

@@ -368,6 +368,37 @@ class YamuxSessionTest {
     assertThrows(YamuxException.class, () -> stream.take(NO_LIMIT));
   }
 
+  /** A long answer to a request that is complete is no reason to cut it. */
+  @Test
+  void aHalfClosedStreamIsNotQuietWhileThePeerSends() throws Exception {
+    Duration limit = Duration.ofMillis(20);
+    feed(OPEN_2);
+    YamuxStream stream = session.accept();
+    stream.shutdownOutput();
+    await(() -> stream.halfClosedFor(limit));
+    feed(data(0, 2, "x"));
+    assertFalse(stream.halfClosedFor(Duration.ZERO), "what arrived has not been read yet");
+    await(
+        () -> {
+          feed(data(0, 2, "x"));
+          return taken(stream) && !stream.halfClosedFor(limit);
+        });
+    await(() -> stream.halfClosedFor(limit));
+  }
+
+  private static boolean taken(YamuxStream stream) {
+    try {
+      while (stream.read(ByteBuffer.allocate(8), Duration.ofMillis(1)) > 0) {
+        // Until all has been read.
+      }
+      return false;
+    } catch (SocketTimeoutException e) {
+      return true;
+    } catch (Exception e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
   @Test
   void aConnectionThatTakesNoControlFramesEndsTheSession() {
     out.full = true;
