@@ -100,7 +100,7 @@ final class AgentConnection {
     this.stalls = new StallBudget(sessions.limits().stall());
     this.writer =
         new AgentWriter(
-            sessions.metrics().bytesOut,
+            sessions.metrics(),
             sessions.resume().bytes(),
             () -> cut("the connection to the agent broke"));
     this.resumability = new Resumability(sessions.resume().limit());

@@ -39,6 +39,9 @@ public final class AgentMetrics {
   final Metrics.Counter resumed;
   final Metrics.Counter resumesRefused;
   final Metrics.Counter resumesExpired;
+  final Metrics.Distribution controlWait;
+  final Metrics.Distribution interactiveWait;
+  final Metrics.Distribution bulkWait;
 
   /**
    * @param service where to register, or null if there is no such service
@@ -63,6 +66,9 @@ public final class AgentMetrics {
     resumed = resumes("resumed");
     resumesRefused = resumes("refused");
     resumesExpired = resumes("expired");
+    controlWait = wait("control");
+    interactiveWait = wait("interactive");
+    bulkWait = wait("bulk");
     handOvers = counter("hand_overs_total", "Clusters handed over from one leader to the next");
     malformed = counter("malformed_messages_total", "Messages of agents that were not understood");
   }
@@ -117,6 +123,14 @@ public final class AgentMetrics {
         "Lost connections of agents that were, or were not, taken up again",
         "result",
         result);
+  }
+
+  private Metrics.Distribution wait(String queue) {
+    return metrics.distribution(
+        "pipeops_hub_agent_wait_seconds",
+        "How long messages waited before they were sent to their agent",
+        "class",
+        queue);
   }
 
   private Metrics.Counter counter(String name, String help) {

@@ -38,12 +38,12 @@ final class AgentWriter {
 
   private static final long WRITE_LIMIT_MS = TimeUnit.SECONDS.toMillis(30);
 
-  private final Metrics.Counter sent;
+  private final AgentMetrics metrics;
   private final Runnable onFailure;
-  private final ArrayDeque<ByteBuffer> control = new ArrayDeque<>();
+  private final ArrayDeque<Message> control = new ArrayDeque<>();
 
   /** Binary control messages, which go out before the text ones. */
-  private final ArrayDeque<ByteBuffer> controlFrames = new ArrayDeque<>();
+  private final ArrayDeque<Message> controlFrames = new ArrayDeque<>();
 
   private final Map<String, Lane> lanes = new HashMap<>();
   private final ArrayDeque<Lane> turns = new ArrayDeque<>();
@@ -70,23 +70,36 @@ final class AgentWriter {
   private long sentBytes;
 
   /**
-   * @param sent counts bytes
+   * @param metrics counts bytes and how long they waited
    * @param kept bytes that may wait for the agent's acknowledgement
    * @param onFailure told if a socket cannot be written
    */
-  AgentWriter(Metrics.Counter sent, long kept, Runnable onFailure) {
-    this.sent = sent;
+  AgentWriter(AgentMetrics metrics, long kept, Runnable onFailure) {
+    this.metrics = metrics;
     this.log = new ReplayLog<>(kept);
     this.onFailure = onFailure;
   }
 
   /** A message as it is sent; the data is never consumed. */
-  private record Message(ByteBuffer data, boolean text) {}
+  private static final class Message {
+    final ByteBuffer data;
+    final boolean text;
+    final long since = System.nanoTime();
+
+    Message(ByteBuffer data, boolean text) {
+      this.data = data;
+      this.text = text;
+    }
+
+    int size() {
+      return data.remaining();
+    }
+  }
 
   private static final class Lane {
     final String name;
     final boolean text;
-    final ArrayDeque<ByteBuffer> messages = new ArrayDeque<>();
+    final ArrayDeque<Message> messages = new ArrayDeque<>();
     long bytes;
 
     /** Senders that wait for room; while there are any the lane must stay the stream's only one. */
@@ -212,21 +225,21 @@ final class AgentWriter {
    * @return false if the writer is closed or far too many wait already
    */
   boolean control(ByteBuffer message) {
-    return control(message, control);
+    return control(new Message(message, true), control);
   }
 
   /** As {@link #control} for a binary message. */
   boolean controlFrame(ByteBuffer frame) {
-    return control(frame, controlFrames);
+    return control(new Message(frame, false), controlFrames);
   }
 
-  private boolean control(ByteBuffer message, ArrayDeque<ByteBuffer> queue) {
+  private boolean control(Message message, ArrayDeque<Message> queue) {
     synchronized (this) {
-      if (closed || controlBytes + message.remaining() > CONTROL_LIMIT) {
+      if (closed || controlBytes + message.size() > CONTROL_LIMIT) {
         return false;
       }
       queue.add(message);
-      controlBytes += message.remaining();
+      controlBytes += message.size();
     }
     iterate();
     return true;
@@ -282,7 +295,7 @@ final class AgentWriter {
       if (lane.messages.isEmpty()) {
         (interactive && size <= SHORT ? urgent : turns).add(lane);
       }
-      lane.messages.add(message);
+      lane.messages.add(new Message(message, lane.text));
       lane.bytes += size;
       bulkBytes += size;
     }
@@ -322,41 +335,47 @@ final class AgentWriter {
       return null;
     }
     if (keeping) {
-      log.add(message, message.data.remaining());
+      log.add(message, message.size());
     } else if (message.data == mark) {
       keeping = true;
       mark = null;
     }
-    sentBytes += message.data.remaining();
-    sent.add(message.data.remaining());
+    sentBytes += message.size();
+    metrics.bytesOut.add(message.size());
     notifyAll();
     return message;
   }
 
   private Message queued() {
-    ByteBuffer message = controlFrames.poll();
-    boolean text = message == null;
+    Message message = controlFrames.poll();
     if (message == null) {
       message = control.poll();
     }
     if (message != null) {
-      controlBytes -= message.remaining();
-    } else {
-      Lane lane = nextLane();
-      if (lane == null) {
-        return null;
-      }
-      message = lane.messages.remove();
-      lane.bytes -= message.remaining();
-      bulkBytes -= message.remaining();
-      text = lane.text;
-      if (!lane.messages.isEmpty()) {
-        turns.add(lane);
-      } else {
-        forgetIfUnused(lane);
-      }
+      controlBytes -= message.size();
+      waited(metrics.controlWait, message);
+      return message;
     }
-    return new Message(message, text);
+    boolean first = !urgent.isEmpty() && (urgentRun < URGENT_RUN || turns.isEmpty());
+    urgentRun = first ? urgentRun + 1 : 0;
+    Lane lane = first ? urgent.poll() : turns.poll();
+    if (lane == null) {
+      return null;
+    }
+    message = lane.messages.remove();
+    lane.bytes -= message.size();
+    bulkBytes -= message.size();
+    waited(first ? metrics.interactiveWait : metrics.bulkWait, message);
+    if (!lane.messages.isEmpty()) {
+      turns.add(lane);
+    } else {
+      forgetIfUnused(lane);
+    }
+    return message;
+  }
+
+  private static void waited(Metrics.Distribution time, Message message) {
+    time.record((System.nanoTime() - message.since) / 1e9);
   }
 
   /** A second lane of one stream could overtake the first, so none is forgotten too early. */
@@ -364,12 +383,6 @@ final class AgentWriter {
     if (!lane.text && lane.messages.isEmpty() && lane.waiting == 0) {
       lanes.remove(lane.name, lane);
     }
-  }
-
-  private Lane nextLane() {
-    boolean first = !urgent.isEmpty() && (urgentRun < URGENT_RUN || turns.isEmpty());
-    urgentRun = first ? urgentRun + 1 : 0;
-    return first ? urgent.poll() : turns.poll();
   }
 
   /** Sends one message after the other, on whichever thread brought or finished one. */

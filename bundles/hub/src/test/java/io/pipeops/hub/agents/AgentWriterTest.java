@@ -3,14 +3,20 @@ package io.pipeops.hub.agents;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pipeops.agent.api.metrics.Metrics;
 import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.function.DoubleSupplier;
+import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.websocket.core.CoreSession;
 import org.eclipse.jetty.websocket.core.OutgoingEntry;
 import org.junit.jupiter.api.AfterEach;
@@ -60,7 +66,7 @@ class AgentWriterTest {
 
   @Test
   void aShortMessageNeverOvertakesALongOneOfItsStream() throws Exception {
-    AgentWriter writer = new AgentWriter(amount -> {}, 1 << 20, () -> {});
+    AgentWriter writer = new AgentWriter(new AgentMetrics(null), 1 << 20, () -> {});
     writer.open(new Socket());
     List<Thread> senders = new ArrayList<>();
     for (int i = 0; i < STREAMS; i++) {
@@ -91,5 +97,68 @@ class AgentWriterTest {
         sender.join();
       }
     }
+  }
+
+  /** Holds what it is given until it is told to go on. */
+  private static final class SlowSocket extends CoreSession.Empty {
+    private final ArrayDeque<Callback> held = new ArrayDeque<>();
+
+    @Override
+    public void sendFrame(OutgoingEntry entry) {
+      held.add(entry.getCallback());
+    }
+
+    void goOn() {
+      while (!held.isEmpty()) {
+        held.remove().succeeded();
+      }
+    }
+  }
+
+  /** Remembers the times that were recorded, by class. */
+  private static final class Waits implements Metrics {
+    private final Map<String, List<Double>> seconds = new HashMap<>();
+
+    @Override
+    public Counter counter(String name, String help, String... labels) {
+      return amount -> {};
+    }
+
+    @Override
+    public void gauge(String name, String help, DoubleSupplier value, String... labels) {}
+
+    @Override
+    public Distribution distribution(String name, String help, String... labels) {
+      assertEquals("pipeops_hub_agent_wait_seconds", name);
+      assertEquals("class", labels[0]);
+      List<Double> of = seconds.computeIfAbsent(labels[1], key -> new ArrayList<>());
+      return of::add;
+    }
+  }
+
+  @Test
+  void whatWaitsIsMeasuredByItsClass() throws Exception {
+    Waits waits = new Waits();
+    SlowSocket slow = new SlowSocket();
+    AgentWriter writer = new AgentWriter(new AgentMetrics(waits), 1 << 20, () -> {});
+    writer.open(slow);
+    assertTrue(writer.controlFrame(ByteBuffer.allocate(12)));
+    assertTrue(writer.frame("body", ByteBuffer.allocate(16 << 10)));
+    assertTrue(writer.frame("key", ByteBuffer.allocate(20)));
+    assertTrue(writer.control(ByteBuffer.allocate(100)));
+    // The first is on its way and the others wait behind it, for as long as it takes.
+    assertEquals(1, waits.seconds.get("control").size());
+    long since = System.nanoTime();
+    while (System.nanoTime() - since < 2_000_000) {
+      Thread.onSpinWait();
+    }
+    slow.goOn();
+    assertEquals(2, waits.seconds.get("control").size());
+    assertEquals(1, waits.seconds.get("interactive").size());
+    assertEquals(1, waits.seconds.get("bulk").size());
+    assertTrue(waits.seconds.get("control").get(1) >= 0.002, waits.seconds::toString);
+    assertTrue(waits.seconds.get("interactive").get(0) >= 0.002, waits.seconds::toString);
+    assertTrue(waits.seconds.get("bulk").get(0) >= 0.002, waits.seconds::toString);
+    writer.close();
   }
 }
