@@ -9,6 +9,7 @@ import java.net.Socket;
 import java.net.URI;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** A bad line between agent and hub: resets connections, goes silent, or refuses, when told to. */
 final class CuttingProxy implements AutoCloseable {
@@ -16,6 +17,8 @@ final class CuttingProxy implements AutoCloseable {
   private final int port;
   private final Set<Pair> pairs = ConcurrentHashMap.newKeySet();
   private volatile boolean refusing;
+  private volatile long cutEvery = Long.MAX_VALUE;
+  private final AtomicLong passed = new AtomicLong();
 
   private record Pair(Socket agent, Socket hub, boolean[] silent) {}
 
@@ -59,6 +62,13 @@ final class CuttingProxy implements AutoCloseable {
             pair.wait();
           }
         }
+        if (passed.addAndGet(n) >= cutEvery) {
+          passed.set(0);
+          // Some of it arrives, so that what is cut is cut anywhere.
+          out.write(buffer, 0, n / 2);
+          end(pair);
+          return;
+        }
         out.write(buffer, 0, n);
       }
       to.shutdownOutput();
@@ -91,6 +101,12 @@ final class CuttingProxy implements AutoCloseable {
   /** Resets every connection, in both directions. */
   void cut() {
     pairs.forEach(this::end);
+  }
+
+  /** From now on resets a connection whenever so many bytes have passed. */
+  void cutEvery(long bytes) {
+    passed.set(0);
+    cutEvery = bytes;
   }
 
   /** From now on nothing passes on the connections that are open, and neither end is told. */

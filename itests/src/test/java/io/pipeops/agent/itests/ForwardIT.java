@@ -5,9 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.sun.net.httpserver.HttpServer;
+import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import io.zonky.test.db.postgres.util.LinuxUtils;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -20,36 +23,51 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HexFormat;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.zip.CRC32;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Ports of the hub that lead through the agent to TCP and UDP services. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class ForwardIT {
   private static final Duration LIMIT = Duration.ofSeconds(60);
   private static final InetAddress HERE = InetAddress.getLoopbackAddress();
 
-  @TempDir Path dir;
-  private Spine spine;
-  private FeatureKit kit;
+  @TempDir static Path dir;
+  private static Spine spine;
+  private static FeatureKit kit;
+  private static CuttingProxy line;
 
-  @BeforeEach
-  void start() throws Exception {
+  @BeforeAll
+  static void start() throws Exception {
     kit = new FeatureKit(dir.resolve("features"));
     spine = Spine.prepared(dir);
     spine.hubSettings.add("hub.port_range=" + range());
+    // A silent stream would be cut soon by whatever takes it for a dead one.
+    spine.hubSettings.add("hub.ping_seconds=1");
+    spine.hubSettings.add("hub.dead_seconds=5");
     spine.startCluster();
     spine.startHub();
+    line = new CuttingProxy(URI.create(spine.hubAddress()));
+    spine.values.put("link.url", "https://127.0.0.1:" + line.port());
+    spine.values.put("link.ping_millis", "1000");
+    spine.values.put("link.read_millis", "5000");
     // The names of services lead to this machine.
     Path hosts =
         Files.writeString(
@@ -62,9 +80,14 @@ class ForwardIT {
     spine.awaitReady();
   }
 
-  @AfterEach
-  void stop() {
-    spine.close();
+  @AfterAll
+  static void stop() throws IOException {
+    if (line != null) {
+      line.close();
+    }
+    if (spine != null) {
+      spine.close();
+    }
   }
 
   /** Twenty ports of which most are free. */
@@ -75,12 +98,19 @@ class ForwardIT {
     }
   }
 
-  private JsonNode open(String protocol, String service, int port) throws Exception {
+  private static JsonNode open(String protocol, String service, int port) throws Exception {
     return spine.rest(
         "POST",
         "/api/v1/clusters/" + spine.clusterId() + "/ports",
         "{\"protocol\":\"%s\",\"service\":\"%s\",\"namespace\":\"demo\",\"service_port\":%d}"
             .formatted(protocol, service, port));
+  }
+
+  private static void shut(JsonNode port) throws Exception {
+    spine.rest(
+        "DELETE",
+        "/api/v1/clusters/" + spine.clusterId() + "/ports/" + port.path("id").asText(),
+        "");
   }
 
   private static Socket connect(JsonNode port) throws IOException {
@@ -136,10 +166,7 @@ class ForwardIT {
         assertEquals(sent.getValue(), received.get(120, TimeUnit.SECONDS));
         assertEquals(-1, socket.getInputStream().read());
       }
-      spine.rest(
-          "DELETE",
-          "/api/v1/clusters/" + spine.clusterId() + "/ports/" + port.path("id").asText(),
-          "");
+      shut(port);
       assertThrows(ConnectException.class, () -> connect(port).close());
     }
   }
@@ -192,6 +219,8 @@ class ForwardIT {
         }
       }
       assertArrayEquals(large, exchange(one, port.path("port").asInt(), large));
+      // Or its clients are remembered, and an older version of the feature waits for them.
+      shut(port);
     }
   }
 
@@ -260,7 +289,70 @@ class ForwardIT {
     }
   }
 
+  /** Messages, pings and closes of an application's WebSocket, also over a link that breaks. */
   @Test
+  void aWebSocketOfAnApplicationIsLeftAsItIs() throws Exception {
+    try (SocketApp app = new SocketApp(HERE)) {
+      JsonNode port = open("tcp", "service", app.port());
+      URI address = URI.create("ws://127.0.0.1:" + port.path("port").asInt() + "/echo");
+      SocketTalk talk = SocketTalk.open(address);
+      talk.text("grüß dich");
+      assertEquals("grüß dich", talk.next());
+      talk.binary(new byte[] {0, 1, 2, (byte) 0xff});
+      assertArrayEquals(new byte[] {0, 1, 2, (byte) 0xff}, (byte[]) talk.next());
+      byte[] large = new byte[1 << 20];
+      new Random(3).nextBytes(large);
+      talk.binary(large);
+      assertArrayEquals(large, (byte[]) talk.next());
+      line.cutEvery(1 << 20);
+      String text = HexFormat.of().formatHex(large);
+      talk.text(text);
+      assertEquals(text, talk.next());
+      line.cutEvery(Long.MAX_VALUE);
+      talk.ping(new byte[3]);
+      assertEquals("pong 3", talk.next());
+      assertEquals("ping 3", seen(app));
+      talk.text("ping me");
+      assertEquals("pong 1", seen(app));
+      // Longer than either end of the link may be silent.
+      LockSupport.parkNanos(TimeUnit.SECONDS.toNanos(7));
+      talk.text("still here");
+      assertEquals("still here", talk.next());
+      talk.close(4001, "had enough");
+      assertEquals("close 4001 had enough", seen(app));
+      SocketTalk other = SocketTalk.open(address);
+      other.text("close 4002");
+      assertEquals("close 4002 as told", other.next());
+    }
+  }
+
+  private static String seen(SocketApp app) throws InterruptedException {
+    return app.seen.poll(LIMIT.toSeconds(), TimeUnit.SECONDS);
+  }
+
+  /** A real PostgreSQL and its own driver; the link is reset about twenty times meanwhile. */
+  @Test
+  void postgresNoticesNothingOfCuts() throws Exception {
+    assumeTrue(
+        !System.getProperty("user.name").equals("root") || LinuxUtils.isUnshareAvailable(),
+        "skipped: PostgreSQL does not run as root, and unshare gives no other user here");
+    double before = ResumeIT.resumed(spine);
+    try (EmbeddedPostgres server =
+        EmbeddedPostgres.builder()
+            .setOverrideWorkingDirectory(dir.resolve("postgres").toFile())
+            .start()) {
+      JsonNode port = open("tcp", "service", server.getPort());
+      line.cutEvery(5 << 20);
+      new PostgresCalls(port.path("port").asInt()).copyInAndOutBesideQueries();
+    } finally {
+      line.cutEvery(Long.MAX_VALUE);
+    }
+    double cuts = ResumeIT.resumed(spine) - before;
+    assertTrue(cuts >= 10, "cuts: " + cuts);
+  }
+
+  @Test
+  @Order(Integer.MAX_VALUE)
   void connectionsOutliveAnUpgrade() throws Exception {
     try (ServerSocket server = echo()) {
       JsonNode port = open("tcp", "service", server.getLocalPort());
@@ -283,7 +375,7 @@ class ForwardIT {
     return new String(socket.getInputStream().readNBytes(text.length()), UTF_8);
   }
 
-  private String states() throws Exception {
+  private static String states() throws Exception {
     StringBuilder states = new StringBuilder();
     for (JsonNode feature :
         Spine.JSON.readTree(spine.local("/api/features").body()).path("features")) {

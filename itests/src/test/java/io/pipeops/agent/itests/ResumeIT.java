@@ -33,7 +33,8 @@ class ResumeIT {
     return line;
   }
 
-  private static double resumed(Spine spine) throws Exception {
+  /** How often the agent took its connection up again. */
+  static double resumed(Spine spine) throws Exception {
     for (String line : spine.local("/metrics").body().lines().toList()) {
       if (line.startsWith("pipeops_agent_link_resumes_total{result=\"resumed\"}")) {
         return Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1));
