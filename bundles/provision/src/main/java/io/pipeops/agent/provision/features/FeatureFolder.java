@@ -231,7 +231,9 @@ public final class FeatureFolder {
 
   private Map<Path, String> look() {
     Map<Path, String> seen = new TreeMap<>();
-    try (DirectoryStream<Path> all = Files.newDirectoryStream(folder, "*.json")) {
+    // No glob: it would be compiled anew at every look, and looks are all that an idle agent does.
+    try (DirectoryStream<Path> all =
+        Files.newDirectoryStream(folder, FeatureFolder::isFeature)) {
       for (Path file : all) {
         if (seen.size() < MAX_FILES && !file.getFileName().toString().startsWith("base")) {
           seen.put(file, stamp(file));
