@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints the benchmark table and writes the figures as JSON. Build first: mvn -B -DskipTests package
-#   itests/bench/bench.sh [--quick] [--only footprint|http] [--plain] [--json FILE]
-# --plain: no TLS on any hop.
+#   itests/bench/bench.sh [--quick] [--only footprint|http|churn] [--plain] [--json FILE] [--picture FILE]
+# --plain: no TLS on any hop. churn: half an hour of streams that are dropped in the middle, with its curves as SVG.
 # The rows with limits need root, cgroups and a loop device; without them they are left out with the reason.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

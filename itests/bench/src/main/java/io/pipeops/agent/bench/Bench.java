@@ -35,6 +35,12 @@ public final class Bench {
       System.out.printf(
           "Image: %s, %d MiB%n", Program.IMAGE.getFileName(), size(Program.IMAGE) >> 20);
       FootprintRows footprint = new FootprintRows(figures, dir, target, spine);
+      if (only.equals("churn")) {
+        new ChurnRows(figures, spine)
+            .run(quick ? 1 : 30, Path.of(value(options, "--picture", "churn.svg")));
+        figures.writeJson(json);
+        return;
+      }
       if (!only.equals("http")) {
         footprint.start(quick ? 3 : 7);
         footprint.idle(quick ? 60 : 300);

@@ -49,11 +49,24 @@ final class Caller implements AutoCloseable {
 
   /** The body's size; fails on every status but 200. */
   long get(String path) throws IOException {
+    ask(path);
+    return answer();
+  }
+
+  /** Asks, and waits for the first line of the answer only. */
+  void begin(String path) throws IOException {
+    ask(path);
+    String status = line();
+    if (!status.contains(" 200")) {
+      throw new IOException(status);
+    }
+  }
+
+  private void ask(String path) throws IOException {
     out.write(
         ("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n" + authorization + "\r\n")
             .getBytes(StandardCharsets.ISO_8859_1));
     out.flush();
-    return answer();
   }
 
   /** Sends that many bytes and reads the answer. */

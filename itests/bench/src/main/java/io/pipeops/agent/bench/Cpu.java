@@ -19,9 +19,14 @@ final class Cpu {
 
   /** Resident memory in MiB: all of it, or the anonymous part. */
   static double memory(long pid, String field) throws IOException {
+    return number(pid, field) / 1024;
+  }
+
+  /** A number of the process's status, as it stands there. */
+  static double number(long pid, String field) throws IOException {
     for (String line : Files.readAllLines(Path.of("/proc", Long.toString(pid), "status"))) {
       if (line.startsWith(field + ":")) {
-        return Long.parseLong(line.replaceAll("\\D", "")) / 1024.0;
+        return Long.parseLong(line.replaceAll("\\D", ""));
       }
     }
     throw new IOException("No " + field + " for process " + pid);

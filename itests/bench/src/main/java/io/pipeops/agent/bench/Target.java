@@ -18,7 +18,9 @@ import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.util.Base64;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 
@@ -130,6 +132,7 @@ final class Target implements AutoCloseable {
         case "/api/small" -> answer(exchange, "application/octet-stream", small);
         case "/api/medium" -> answer(exchange, "text/plain", medium);
         case "/api/large" -> large(exchange);
+        case "/api/endless" -> endless(exchange);
         case "/api/upload" -> {
           byte[] buffer = new byte[1 << 16];
           long total = 0;
@@ -165,6 +168,21 @@ final class Target implements AutoCloseable {
     OutputStream out = exchange.getResponseBody();
     for (int sent = 0; sent < LARGE; sent += block.length) {
       out.write(block);
+    }
+  }
+
+  /** Sends a little, again and again, until nobody listens. */
+  private static void endless(HttpExchange exchange) throws IOException {
+    exchange.sendResponseHeaders(200, 0);
+    byte[] block = new byte[1 << 10];
+    try (OutputStream out = exchange.getResponseBody()) {
+      while (true) {
+        out.write(block);
+        out.flush();
+        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(50));
+      }
+    } catch (IOException gone) {
+      // That is how it ends.
     }
   }
 
