@@ -571,6 +571,26 @@ final class AgentConnection {
     return !closed.get();
   }
 
+  /**
+   * Ends it for good unless something comes from the agent within the limit, which it is asked for.
+   * Returns at once.
+   */
+  void dropUnlessAlive(Duration limit, String reason) {
+    long asked = System.nanoTime();
+    sendPing();
+    sessions
+        .scheduler()
+        .schedule(
+            () -> {
+              if (!closed.get() && !paused && lastReceived - asked <= 0) {
+                log.warn("Agent cut, it gives no sign of life: {}", describe());
+                drop(reason);
+              }
+            },
+            limit.toNanos(),
+            TimeUnit.NANOSECONDS);
+  }
+
   private void wakeProbe() {
     synchronized (arrival) {
       arrival.notifyAll();

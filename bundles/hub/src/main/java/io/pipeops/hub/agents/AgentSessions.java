@@ -312,6 +312,8 @@ public final class AgentSessions implements AutoCloseable {
         old.openStreams());
     // A moment later, so that the word reaches the agent before the end does.
     old.relieve(successor, () -> scheduler.schedule(old::relieved, 1, TimeUnit.SECONDS));
+    // It may have been replaced because it stands still: then nothing that is open there ends well.
+    old.connection().dropUnlessAlive(limits.dead().dividedBy(3), "the agent's leader stands still");
     awaitQuiet(old);
     scheduler.schedule(old::relieved, LAST_STREAMS.toSeconds(), TimeUnit.SECONDS);
     if (old.connection().over()) {

@@ -12,10 +12,12 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -51,9 +53,16 @@ class HandOverTest {
   }
 
   private static void register(FakeAgent agent, String metadata) {
+    register(agent, "one", metadata);
+  }
+
+  private static void register(FakeAgent agent, String name, String metadata) {
     agent.sendText(
-        "{\"type\":\"register\",\"request_id\":\"reg-1\",\"payload\":{\"agent_id\":\"id-one\","
-            + "\"name\":\"one\",\"metadata\":{"
+        "{\"type\":\"register\",\"request_id\":\"reg-1\",\"payload\":{\"agent_id\":\"id-"
+            + name
+            + "\",\"name\":\""
+            + name
+            + "\",\"metadata\":{"
             + metadata
             + "}},\"timestamp\":\"2026-03-04T10:15:30Z\"}");
   }
@@ -63,8 +72,12 @@ class HandOverTest {
   }
 
   private FakeAgent leader(long term) throws Exception {
-    FakeAgent agent = connect();
-    register(agent, term("ns/l", term));
+    return leader("one", term);
+  }
+
+  private FakeAgent leader(String name, long term) throws Exception {
+    FakeAgent agent = FakeAgent.connect(hub.ws(AgentEndpoint.CONTROLLER), "agent-" + name);
+    register(agent, name, term("ns/l", term));
     JsonNode success = agent.take("register_success");
     assertTrue(success.at("/payload/hand_over").asBoolean());
     agent.clusterId = success.at("/payload/cluster_id").asText();
@@ -98,6 +111,56 @@ class HandOverTest {
       }
     }
     TestHub.await("no session is left", () -> hub.sessions.list().isEmpty());
+  }
+
+  @Test
+  void whatIsOpenAtALeaderThatStandsStillEndsSoonAndElsewhereGoesOn() throws Exception {
+    hub.close();
+    AgentLimits limits = AgentLimits.standard();
+    hub =
+        new TestHub(
+            new AgentLimits(
+                limits.maxMessage(),
+                limits.streamQueue(),
+                limits.totalQueue(),
+                limits.stall(),
+                limits.ping(),
+                Duration.ofSeconds(15),
+                limits.requests(),
+                limits.responseHead()),
+            HubListener.local(),
+            "");
+    CountDownLatch wakes = new CountDownLatch(1);
+    try (FakeAgent alive = leader("two", 1);
+        FakeAgent still = leader("one", 1)) {
+      CompletableFuture<HttpResponse<String>> slow = get(alive.clusterId, "/api/v1/slow");
+      JsonNode request = alive.take("proxy_request");
+      CompletableFuture<HttpResponse<String>> stuck = get(still.clusterId, "/api/v1/stuck");
+      still.take("proxy_request");
+      still.script(message -> awaitQuietly(wakes));
+      try (FakeAgent youngerTwo = leader("two", 2);
+          FakeAgent youngerOne = leader("one", 2)) {
+        alive.take("handed_over");
+        assertEquals(502, stuck.get(30, TimeUnit.SECONDS).statusCode());
+        youngerOne.serve(r -> youngerOne.answer(r, 200, "young"));
+        assertEquals("young", get(still.clusterId, "/api/v1/x").get(10, TimeUnit.SECONDS).body());
+        // Its limit is over by now as well.
+        assertFalse(slow.isDone());
+        alive.answer(request, 200, "old");
+        assertEquals("old", slow.get(10, TimeUnit.SECONDS).body());
+        assertFalse(youngerTwo.closed.isDone());
+      } finally {
+        wakes.countDown();
+      }
+    }
+  }
+
+  private static void awaitQuietly(CountDownLatch latch) {
+    try {
+      latch.await(60, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   @Test

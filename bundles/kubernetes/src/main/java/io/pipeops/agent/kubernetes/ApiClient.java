@@ -39,6 +39,7 @@ final class ApiClient implements ApiCalls, AutoCloseable {
   private final LocatedApiServer server;
   private final SSLContext tls;
   private final Metrics.Counter answered;
+  private final Metrics.Counter refused;
   private final Metrics.Counter failed;
   private HttpClient client;
   private boolean closed;
@@ -54,6 +55,7 @@ final class ApiClient implements ApiCalls, AutoCloseable {
     String name = "pipeops_agent_kubernetes_requests_total";
     String help = "Requests that the agent made to the API server for itself";
     this.answered = metrics.counter(name, help, "outcome", "answered");
+    this.refused = metrics.counter(name, help, "outcome", "refused");
     this.failed = metrics.counter(name, help, "outcome", "failed");
   }
 
@@ -99,7 +101,7 @@ final class ApiClient implements ApiCalls, AutoCloseable {
         record(e.getMessage());
         throw e;
       }
-      answered.increment();
+      count(answer.status());
       record(answer.status() >= 500 ? "API server answers " + answer.status() : "");
       long patience = answer.retryAfter().toNanos();
       if (!wantsPatience(answer) || patience >= end - System.nanoTime()) {
@@ -108,6 +110,11 @@ final class ApiClient implements ApiCalls, AutoCloseable {
       log.debug("API server asks for patience path={} wait={}", path, answer.retryAfter());
       TimeUnit.NANOSECONDS.sleep(patience);
     }
+  }
+
+  /** A missing right is told apart, because only an operator can give it. */
+  private void count(int status) {
+    (status == 401 || status == 403 ? refused : answered).increment();
   }
 
   private static boolean wantsPatience(Answer answer) {
@@ -169,8 +176,8 @@ final class ApiClient implements ApiCalls, AutoCloseable {
   Request stream(String path, Duration limit, Response.Listener listener) throws IOException {
     Request request =
         request("GET", path, "application/json", server.token(), limit.toNanos())
-            .idleTimeout(limit.toMillis(), TimeUnit.MILLISECONDS);
-    answered.increment();
+            .idleTimeout(limit.toMillis(), TimeUnit.MILLISECONDS)
+            .onResponseBegin(response -> count(response.getStatus()));
     request.send(listener);
     return request;
   }

@@ -12,8 +12,15 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
+import org.eclipse.jetty.client.Response;
+import org.eclipse.jetty.client.Result;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -66,6 +73,45 @@ class ApiClientTest {
       assertEquals("API server answers 500", client.failure());
       client.get("/version", "application/json", LIMIT);
       assertEquals("", client.failure());
+    }
+  }
+
+  @Test
+  void whatIsRefusedIsCountedApart() throws Exception {
+    Map<String, AtomicLong> counts = new ConcurrentHashMap<>();
+    Fakes.NoMetrics metrics =
+        new Fakes.NoMetrics() {
+          @Override
+          public Counter counter(String name, String help, String... labels) {
+            AtomicLong count = new AtomicLong();
+            counts.put(labels[1], count);
+            return count::addAndGet;
+          }
+        };
+    try (FakeApiServer server = new FakeApiServer()) {
+      Place place = new Place(URI.create(server.base()), false, () -> "", null, TOKEN, false, "n");
+      try (ApiClient client =
+          new ApiClient(new LocatedApiServer(place, "n", "d"), false, metrics)) {
+        for (int status : new int[] {401, 403, 404}) {
+          server.faults.add(Fault.of(status));
+          client.get("/x", "application/json", LIMIT);
+        }
+        server.faults.add(Fault.of(403));
+        CountDownLatch ended = new CountDownLatch(1);
+        client.stream(
+            "/x",
+            LIMIT,
+            new Response.Listener() {
+              @Override
+              public void onComplete(Result result) {
+                ended.countDown();
+              }
+            });
+        assertTrue(ended.await(LIMIT.toSeconds(), TimeUnit.SECONDS));
+        assertEquals(3, counts.get("refused").get());
+        assertEquals(1, counts.get("answered").get());
+        assertEquals(0, counts.get("failed").get());
+      }
     }
   }
 
