@@ -145,7 +145,8 @@ public final class Hub implements HealthCheck {
       hub = null;
     }
     opener.interrupt();
-    opener.join(TimeUnit.SECONDS.toMillis(5));
+    // Tables that are being made are finished first.
+    opener.join(TimeUnit.SECONDS.toMillis(20));
     if (running != null) {
       running.close();
       log.info("The hub is down");

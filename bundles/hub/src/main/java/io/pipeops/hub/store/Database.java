@@ -7,6 +7,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Locale;
 import java.util.Properties;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import org.flywaydb.core.api.FlywayException;
@@ -58,9 +59,12 @@ final class Database implements AutoCloseable {
     config.setInitializationFailTimeout(1);
     HikariDataSource pool = null;
     try {
-      pool = new HikariDataSource(config);
+      // A server may be away for long, and whoever stops the hub meanwhile must not wait for that.
+      HikariDataSource opened =
+          embedded ? undisturbed(() -> new HikariDataSource(config)) : new HikariDataSource(config);
+      pool = opened;
       Database database = new Database(pool, embedded ? "h2" : "postgresql", name);
-      String version = Migrations.apply(pool);
+      String version = undisturbed(() -> Migrations.apply(opened, embedded));
       if (embedded) {
         state.hide("hub.mv.db");
       }
@@ -142,9 +146,15 @@ final class Database implements AutoCloseable {
    * @throws StoreUnavailableException if the database failed
    */
   <T> T transaction(Work<T> work) {
-    // An interrupt closes the socket or file that the thread is using, for H2 the file that all
-    // share. So the work is done on a thread that no one else knows.
-    FutureTask<T> task = new FutureTask<>(() -> attempt(work));
+    return undisturbed(() -> attempt(work));
+  }
+
+  /**
+   * An interrupt closes the socket or file that the thread is using, for H2 the file that all
+   * share, and leaves tables half made. So the work is done on a thread that no one else knows.
+   */
+  private static <T> T undisturbed(Callable<T> work) {
+    FutureTask<T> task = new FutureTask<>(work);
     Thread.ofVirtual().name("hub-store").start(task);
     boolean interrupted = false;
     try {

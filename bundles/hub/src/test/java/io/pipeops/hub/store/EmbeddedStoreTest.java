@@ -47,11 +47,7 @@ class EmbeddedStoreTest extends HubStoreContract {
   void databaseThatGaveUpIsOpenedAgainByItself() throws Exception {
     RegisteredCluster cluster = store.register(agent(), registration("a1", ""));
     // As after a write that failed: the database refuses all its connections.
-    Properties user = new Properties();
-    user.setProperty("user", "hub");
-    user.setProperty("password", "");
-    try (Connection other =
-            new org.h2.Driver().connect("jdbc:h2:file:" + home.resolve("hub"), user);
+    try (Connection other = direct(home);
         Statement shutdown = other.createStatement()) {
       shutdown.execute("SHUTDOWN IMMEDIATELY");
     }
@@ -64,6 +60,50 @@ class EmbeddedStoreTest extends HubStoreContract {
           }
         });
     assertTrue(store.deleteCluster(cluster.id()));
+  }
+
+  /** As after a loss of power, or a full disk, while the first tables were made. */
+  @Test
+  void tablesThatWereNeverFinishedAreMadeAnew() throws Exception {
+    Path other = Files.createDirectory(home.resolve("other"));
+    try (Connection connection = direct(other);
+        Statement statement = connection.createStatement()) {
+      statement.execute("CREATE TABLE cluster (id UUID PRIMARY KEY)");
+    }
+    try (HubStore opened = HubStore.open(StoreSettings.embedded(other))) {
+      opened.check();
+    }
+    // And as when that was found out once and written down.
+    try (Connection connection = direct(other);
+        Statement statement = connection.createStatement()) {
+      statement.execute("UPDATE \"hub_schema_history\" SET \"success\" = FALSE");
+    }
+    try (HubStore opened = HubStore.open(StoreSettings.embedded(other))) {
+      opened.check();
+    }
+  }
+
+  private static Connection direct(Path folder) throws Exception {
+    Properties user = new Properties();
+    user.setProperty("user", "hub");
+    user.setProperty("password", "");
+    return new org.h2.Driver().connect("jdbc:h2:file:" + folder.resolve("hub"), user);
+  }
+
+  @Test
+  void tablesAreFinishedAlsoWhenTheHubIsStopped() throws Exception {
+    Path other = Files.createDirectory(home.resolve("other"));
+    Thread.currentThread().interrupt();
+    try (HubStore opened = HubStore.open(StoreSettings.embedded(other))) {
+      opened.check();
+    } catch (IOException e) {
+      // It may refuse; it must not be broken.
+    } finally {
+      Thread.interrupted();
+    }
+    try (HubStore opened = HubStore.open(StoreSettings.embedded(other))) {
+      opened.check();
+    }
   }
 
   @Test
