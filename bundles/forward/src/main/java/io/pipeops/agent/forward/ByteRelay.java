@@ -9,7 +9,9 @@ import java.time.Duration;
 /**
  * Carries bytes between a stream and a target, each direction on a thread of its own with straight
  * blocking calls, so that a slow reader slows its writer down and nobody else. The end of data of
- * one side is passed on while the other direction goes on; a failure of one side ends both.
+ * one side is passed on while the other direction goes on; a failure of one side ends both. A
+ * target that takes no more has often said why before it closed, as a server that refuses an
+ * upload; so what it sent is still carried to its end, and only then is the stream reset.
  */
 final class ByteRelay {
   /** What is done with what comes from the peer. */
@@ -21,6 +23,11 @@ final class ByteRelay {
   }
 
   private static final int PIECE = 32 << 10;
+
+  /** How long a peer may go on to read after its target has ended and takes nothing any more. */
+  private static final Duration LAST_WORDS = Duration.ofSeconds(10);
+
+  private static final Duration TICK = Duration.ofMillis(200);
 
   private final LinkStream stream;
   private final Wire wire;
@@ -67,13 +74,13 @@ final class ByteRelay {
     // A thread that waits for the target would not notice that the peer has reset the stream.
     stream.whenOver(wire::close);
     try {
-      toTarget();
-      if (idle.isZero()) {
-        back.join();
+      try {
+        toTarget();
+      } catch (TargetGoneException e) {
+        discard(back);
+        throw e;
       }
-      while (!back.join(idle)) {
-        checkIdle();
-      }
+      awaitEnd(back);
     } catch (IOException e) {
       failed(e);
     } finally {
@@ -87,6 +94,15 @@ final class ByteRelay {
       if (failure != null) {
         throw failure;
       }
+    }
+  }
+
+  private void awaitEnd(Thread back) throws IOException, InterruptedException {
+    if (idle.isZero()) {
+      back.join();
+    }
+    while (!back.join(idle)) {
+      checkIdle();
     }
   }
 
@@ -106,6 +122,24 @@ final class ByteRelay {
       int size = data.remaining();
       inlet.accept(data);
       tally.in(size);
+    }
+  }
+
+  /** Lets the target's last words arrive; what the peer still sends is taken and thrown away. */
+  private void discard(Thread back) throws IOException, InterruptedException {
+    long end = 0;
+    while (end == 0 || System.nanoTime() - end < 0) {
+      try {
+        if (stream.take(TICK) == null) {
+          awaitEnd(back);
+          return;
+        }
+      } catch (SocketTimeoutException e) {
+        checkIdle();
+      }
+      if (end == 0 && !back.isAlive()) {
+        end = System.nanoTime() + LAST_WORDS.toNanos();
+      }
     }
   }
 

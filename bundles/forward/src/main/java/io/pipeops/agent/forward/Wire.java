@@ -20,10 +20,18 @@ interface Wire extends AutoCloseable {
   /** Reads at least one byte; -1 at the end of data. */
   int read(ByteBuffer target) throws IOException;
 
-  /** Writes all of it. */
+  /**
+   * Writes all of it.
+   *
+   * @throws TargetGoneException if the target takes no more
+   */
   void write(ByteBuffer data) throws IOException;
 
-  /** Ends what is written; reading may go on. */
+  /**
+   * Ends what is written; reading may go on.
+   *
+   * @throws TargetGoneException if the target takes no more
+   */
   void shutdownOutput() throws IOException;
 
   /** Ends it and wakes whoever reads or writes. */
@@ -40,14 +48,22 @@ interface Wire extends AutoCloseable {
 
       @Override
       public void write(ByteBuffer data) throws IOException {
-        while (data.hasRemaining()) {
-          channel.write(data);
+        try {
+          while (data.hasRemaining()) {
+            channel.write(data);
+          }
+        } catch (IOException e) {
+          throw new TargetGoneException(e);
         }
       }
 
       @Override
       public void shutdownOutput() throws IOException {
-        channel.shutdownOutput();
+        try {
+          channel.shutdownOutput();
+        } catch (IOException e) {
+          throw new TargetGoneException(e);
+        }
       }
 
       @Override
@@ -95,13 +111,21 @@ interface Wire extends AutoCloseable {
 
       @Override
       public void write(ByteBuffer data) throws IOException {
-        out.write(data.array(), data.arrayOffset() + data.position(), data.remaining());
+        try {
+          out.write(data.array(), data.arrayOffset() + data.position(), data.remaining());
+        } catch (IOException e) {
+          throw new TargetGoneException(e);
+        }
         data.position(data.limit());
       }
 
       @Override
       public void shutdownOutput() throws IOException {
-        socket.shutdownOutput();
+        try {
+          socket.shutdownOutput();
+        } catch (IOException e) {
+          throw new TargetGoneException(e);
+        }
       }
 
       @Override
