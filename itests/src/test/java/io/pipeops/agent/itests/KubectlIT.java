@@ -178,13 +178,14 @@ class KubectlIT {
   @Test
   @Order(6)
   void cpBringsEveryByteThereAndBack() throws Exception {
-    byte[] data = new byte[8 << 20];
+    byte[] data = new byte[64 << 20];
     new java.util.Random(1).nextBytes(data);
     Path there = java.nio.file.Files.write(dir.resolve("there"), data);
     Path back = dir.resolve("back");
     String pod = pod();
     kubectl.run("cp", "-n", NAMESPACE, there.toString(), pod + ":/tmp/copied");
-    kubectl.run("cp", "-n", NAMESPACE, pod + ":/tmp/copied", back.toString());
+    // Kubernetes itself may end an exec before a slow reader has all of it (kubernetes#60140).
+    kubectl.run("cp", "--retries=10", "-n", NAMESPACE, pod + ":/tmp/copied", back.toString());
     assertEquals(-1, java.nio.file.Files.mismatch(there, back));
   }
 
@@ -208,7 +209,7 @@ class KubectlIT {
     Path back = dir.resolve("spdy-back");
     String pod = pod();
     spdy.run("cp", "-n", NAMESPACE, there.toString(), pod + ":/tmp/spdy");
-    spdy.run("cp", "-n", NAMESPACE, pod + ":/tmp/spdy", back.toString());
+    spdy.run("cp", "--retries=10", "-n", NAMESPACE, pod + ":/tmp/spdy", back.toString());
     assertEquals(-1, java.nio.file.Files.mismatch(there, back));
     spdy.run(
         "exec",
