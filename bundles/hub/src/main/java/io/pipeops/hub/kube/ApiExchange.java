@@ -42,6 +42,9 @@ final class ApiExchange {
   private static final byte[] NOTHING = new byte[0];
   private static final Duration SWITCH = Duration.ofSeconds(30);
 
+  /** How long a client may take to close what the cluster has ended. */
+  private static final Duration LAST_WORDS = Duration.ofSeconds(10);
+
   private final Request request;
   private final Response response;
   private final Callback callback;
@@ -336,6 +339,10 @@ final class ApiExchange {
         bytes += data.remaining();
         client.write(data);
       }
+      // Closed at once, whatever the client still sends would make the system throw away what it
+      // has not received yet. So it hears the end, and closes by itself.
+      endPoint.shutdownOutput();
+      up.join(LAST_WORDS);
     } catch (IOException e) {
       log.debug("Upgraded connection ended: cause={}", e.toString());
     } finally {
@@ -347,8 +354,9 @@ final class ApiExchange {
 
   private static void fromClient(RawConnection client, ApiConnection cluster) {
     try {
+      boolean taken = true;
       for (ByteBuffer data = client.read(); data != null; data = client.read()) {
-        cluster.write(data);
+        taken = taken && give(cluster, data);
       }
     } catch (IOException e) {
       log.debug("Upgraded connection ended: cause={}", e.toString());
@@ -356,6 +364,17 @@ final class ApiExchange {
       Thread.currentThread().interrupt();
     } finally {
       cluster.reset();
+    }
+  }
+
+  /** Whether the cluster takes it; the client's connection goes on in any case. */
+  private static boolean give(ApiConnection cluster, ByteBuffer data) throws InterruptedException {
+    try {
+      cluster.write(data);
+      return true;
+    } catch (IOException e) {
+      log.debug("The cluster takes no more: cause={}", e.toString());
+      return false;
     }
   }
 
