@@ -132,10 +132,11 @@ final class FigureReader {
     if (answer.ok()) {
       return true;
     }
-    complaint =
+    String why =
         answer.status() == 404 && path.contains("metrics.k8s.io")
             ? "the cluster has no metrics API"
             : path + " answers " + answer.status();
+    complaint = complaint.isEmpty() ? why : complaint + ", " + why;
     if (answer.retryAfter().compareTo(patience) > 0) {
       patience = answer.retryAfter();
     }
