@@ -4,7 +4,10 @@ import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.locks.LockSupport;
 
-/** Waits for a condition with a limit; looks at it every 20 ms. */
+/**
+ * Waits for a condition with a limit; looks at it every 20 ms. One that is costly to look at, such
+ * as a program that is run, takes at most a third of the time.
+ */
 public final class Await {
   private Await() {}
 
@@ -17,6 +20,7 @@ public final class Await {
     long end = System.nanoTime() + limit.toNanos();
     Exception last = null;
     while (true) {
+      long begun = System.nanoTime();
       try {
         T value = condition.call();
         if (value != null) {
@@ -29,7 +33,8 @@ public final class Await {
       if (System.nanoTime() > end) {
         throw new AssertionError("Not within " + limit + ": " + what, last);
       }
-      LockSupport.parkNanos(20_000_000);
+      long took = System.nanoTime() - begun;
+      LockSupport.parkNanos(Math.clamp(2 * took, 20_000_000L, 1_000_000_000L));
     }
   }
 }

@@ -12,7 +12,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -23,6 +25,8 @@ final class Deployed implements AutoCloseable {
   static final String AGENT = "agent-pipeops-agent";
   static final Duration SOON = Duration.ofSeconds(120);
 
+  private static final String PODS =
+      "app.kubernetes.io/component=agent,app.kubernetes.io/instance=agent";
   private static final ObjectMapper JSON = new ObjectMapper();
 
   final Kubectl kubectl;
@@ -56,7 +60,7 @@ final class Deployed implements AutoCloseable {
             + " command that takes image archives");
     Deployed made = new Deployed(dir, Path.of(cluster));
     loadImages();
-    made.kubectl.result("", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true");
+    made.removeAll("--wait=true");
     made.kubectl.run("create", "namespace", NAMESPACE);
     made.kubectl.run(
         "label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted");
@@ -139,7 +143,7 @@ final class Deployed implements AutoCloseable {
             "-n",
             NAMESPACE,
             "-l",
-            "app.kubernetes.io/component=agent",
+            PODS,
             "--field-selector=status.phase=Running",
             "-o",
             "go-template={{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}}"
@@ -161,15 +165,7 @@ final class Deployed implements AutoCloseable {
         () ->
             count
                 == kubectl
-                    .run(
-                        "get",
-                        "pods",
-                        "-n",
-                        NAMESPACE,
-                        "-l",
-                        "app.kubernetes.io/component=agent",
-                        "-o",
-                        "name")
+                    .run("get", "pods", "-n", NAMESPACE, "-l", PODS, "-o", "name")
                     .lines()
                     .filter(line -> !line.isBlank())
                     .count());
@@ -204,6 +200,48 @@ final class Deployed implements AutoCloseable {
         "get", "lease", AGENT, "-n", NAMESPACE, "-o", "jsonpath={.spec.holderIdentity}");
   }
 
+  /** Values of an agent that is not told the hub's release. */
+  static Map<String, Object> atTheHub() {
+    Map<String, Object> values = new LinkedHashMap<>();
+    values.put("controlPlane.url", "https://hub-pipeops-hub." + NAMESPACE + ".svc:8443");
+    values.put("controlPlane.clusterName", "itest-plain");
+    values.put("controlPlane.existingSecret.name", "hub-pipeops-hub-agent-token");
+    values.put("controlPlane.ca.existingSecret", "hub-pipeops-hub-tls");
+    return values;
+  }
+
+  /** One more release beside the others, with a value that is wrong; nobody waits for it. */
+  void faulty(String release, Map<String, Object> wrong) throws Exception {
+    Map<String, Object> values = atTheHub();
+    values.putAll(wrong);
+    values.put("tests.enabled", false);
+    values.put("resources.limits.cpu", "1");
+    values.put("settings.heartbeat.connected_seconds", 5);
+    kubectl.withInput(
+        Chart.AGENT.renderBare(release, values).replace("pipeops-system", NAMESPACE),
+        "apply",
+        "-f",
+        "-");
+  }
+
+  /** Waits until an operator who looks at a release's pods, events and logs finds these words. */
+  void awaitSeen(String release, String words) {
+    String selector = "app.kubernetes.io/instance=" + release;
+    Await.until(
+        words + " of " + release,
+        SOON,
+        () ->
+            kubectl.run("get", "pods", "-n", NAMESPACE, "-l", selector).contains(words)
+                || kubectl
+                    .run("get", "events", "-n", NAMESPACE)
+                    .lines()
+                    .anyMatch(line -> line.contains("/" + release) && line.contains(words))
+                || kubectl
+                    .result("", "logs", "-n", NAMESPACE, "-l", selector, "--tail=-1")
+                    .out()
+                    .contains(words));
+  }
+
   /** All that there is in the namespace, and what of the cluster has our name. */
   List<String> objects() throws Exception {
     List<String> found = new ArrayList<>();
@@ -216,12 +254,7 @@ final class Deployed implements AutoCloseable {
         found.add(line);
       }
     }
-    for (String line :
-        kubectl.run("get", "clusterroles,clusterrolebindings", "-o", "name").split("\\R")) {
-      if (line.contains(NAMESPACE)) {
-        found.add(line);
-      }
-    }
+    found.addAll(clusterObjects());
     return found;
   }
 
@@ -230,8 +263,22 @@ final class Deployed implements AutoCloseable {
     if (forward != null) {
       forward.destroy();
     }
-    agent.uninstall();
-    hub.uninstall();
-    kubectl.result("", "delete", "namespace", NAMESPACE, "--wait=false");
+    removeAll("--wait=false");
+  }
+
+  /** The namespace, and what manifests have left outside of it, which Helm does not know. */
+  private void removeAll(String wait) throws Exception {
+    kubectl.result("", "delete", "namespace", NAMESPACE, "--ignore-not-found", wait);
+    for (String name : clusterObjects()) {
+      kubectl.result("", "delete", name, "--ignore-not-found");
+    }
+  }
+
+  private List<String> clusterObjects() throws Exception {
+    return kubectl
+        .run("get", "clusterroles,clusterrolebindings", "-o", "name")
+        .lines()
+        .filter(line -> line.contains(NAMESPACE))
+        .toList();
   }
 }

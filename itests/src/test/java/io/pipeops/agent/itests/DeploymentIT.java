@@ -4,8 +4,6 @@ import static io.pipeops.agent.itests.Deployed.AGENT;
 import static io.pipeops.agent.itests.Deployed.NAMESPACE;
 import static io.pipeops.agent.itests.Deployed.SOON;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -30,6 +28,8 @@ import org.junit.jupiter.api.io.TempDir;
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class DeploymentIT {
   private static final ObjectMapper JSON = new ObjectMapper();
+  private static final String REFUSED =
+      "pipeops_agent_kubernetes_requests_total{outcome=\"refused\"}";
 
   @TempDir static Path dir;
   static Deployed at;
@@ -108,10 +108,9 @@ class DeploymentIT {
   /** In its own work every pod that runs had what the chart's role gives, and needed no more. */
   private static void nothingWasRefused() throws Exception {
     for (String pod : at.pods()) {
-      String metrics = at.api(pod, "/metrics");
-      assertTrue(metrics.contains("pipeops_agent_kubernetes_requests_total{outcome=\"answered\"}"));
-      String log = at.kubectl.run("logs", "-n", NAMESPACE, pod);
-      assertFalse(log.contains("403") || log.contains("forbidden"), log);
+      List<String> refused =
+          at.api(pod, "/metrics").lines().filter(line -> line.startsWith(REFUSED)).toList();
+      assertEquals(List.of(REFUSED + " 0"), refused, at.kubectl.run("logs", "-n", NAMESPACE, pod));
     }
   }
 
@@ -152,11 +151,6 @@ class DeploymentIT {
   @Order(4)
   void identityOutlivesPodAndState() throws Exception {
     String before = at.agentId();
-    String first = at.pod();
-    at.kubectl.run("delete", "pod", first, "-n", NAMESPACE, "--wait=true");
-    at.ready();
-    assertNotEquals(first, at.pod());
-    assertEquals(before, at.agentId());
     at.kubectl.run(
         "delete", "configmap/pipeops-agent-state", "secret/pipeops-agent-secrets", "-n", NAMESPACE);
     at.kubectl.run("delete", "pod", at.pod(), "-n", NAMESPACE, "--wait=true");
@@ -169,15 +163,17 @@ class DeploymentIT {
   @Test
   @Order(5)
   void noRequestFailsWhileTheOnlyPodIsReplaced() throws Exception {
-    roll(1);
+    // From here on the pods start in a tenth of the time.
+    roll(1, "resources.limits.cpu", "1");
   }
 
-  /** Every pod is replaced, as by a new image, under load through the tunnel. */
-  private static void roll(int replicas) throws Exception {
+  /** A value that replaces every pod, as a new image does, under load through the tunnel. */
+  private static void roll(int replicas, String key, Object value) throws Exception {
     List<String> old = at.pods();
+    String identity = at.agentId();
     try (Load load = at.load(50)) {
       Await.until("requests", SOON, () -> load.done() > 100);
-      at.agent.with("podAnnotations.rolled", "at-" + replicas).upgrade();
+      at.agent.with(key, value).upgrade();
       at.awaitPods(replicas);
       long before = load.done();
       Await.until("requests", SOON, () -> load.done() > before + 100);
@@ -194,26 +190,26 @@ class DeploymentIT {
       assertEquals("", load.failures());
     }
     assertEquals(replicas, at.pods().size());
+    assertEquals(identity, at.agentId());
     nothingWasRefused();
   }
 
   @Test
   @Order(6)
-  void secondReplicaTakesOver() throws Exception {
+  void noRequestFailsWhileBothPodsAreReplaced() throws Exception {
     at.agent.with("replicas", 2).upgrade();
+    roll(2, "podAnnotations.rolled", "twice");
+  }
+
+  @Test
+  @Order(7)
+  void secondReplicaTakesOver() throws Exception {
     String leader = at.holder();
     at.kubectl.run("delete", "pod", leader, "-n", NAMESPACE, "--grace-period=0", "--force");
     Await.until("another pod leads", SOON, () -> !at.holder().equals(leader));
     at.agent.test();
     JsonNode before = JSON.readTree(through.run("version", "-o", "json"));
     assertTrue(before.has("serverVersion"), before.toString());
-  }
-
-  @Test
-  @Order(7)
-  void noRequestFailsWhileBothPodsAreReplaced() throws Exception {
-    at.kubectl.run("rollout", "status", "deployment/" + AGENT, "-n", NAMESPACE, "--timeout=110s");
-    roll(2);
   }
 
   @Test
@@ -255,17 +251,10 @@ class DeploymentIT {
   @Test
   @Order(10)
   void plainManifestsDoTheSame() throws Exception {
-    String yaml =
-        PlainManifests.of(
-                Chart.AGENT,
-                "",
-                Map.of(
-                    "fullnameOverride", AGENT,
-                    "controlPlane.url", "https://hub-pipeops-hub." + NAMESPACE + ".svc:8443",
-                    "controlPlane.clusterName", "itest-plain",
-                    "controlPlane.existingSecret.name", "hub-pipeops-hub-agent-token",
-                    "controlPlane.ca.existingSecret", "hub-pipeops-hub-tls"))
-            .replace("pipeops-system", NAMESPACE);
+    seedFaults();
+    Map<String, Object> values = Deployed.atTheHub();
+    values.put("fullnameOverride", AGENT);
+    String yaml = PlainManifests.of(Chart.AGENT, "", values).replace("pipeops-system", NAMESPACE);
     at.kubectl.withInput(yaml, "apply", "-f", "-");
     at.kubectl.run("rollout", "status", "deployment/" + AGENT, "-n", NAMESPACE, "--timeout=110s");
     Await.until(
@@ -273,5 +262,32 @@ class DeploymentIT {
         SOON,
         () -> at.api(at.pod(), "/ready").contains("\"registered\":true"));
     assertTrue(at.connect().run("get", "nodes").contains("Ready"));
+  }
+
+  /** They take a minute to be seen, in which others are tested. */
+  private static void seedFaults() throws Exception {
+    at.faulty("no-image", Map.of("image.registry", "registry.invalid"));
+    at.faulty("no-secret", Map.of("controlPlane.existingSecret.name", "not-there"));
+    at.faulty(
+        "no-disk",
+        Map.of("workVolume.size", "1Ki", "controlPlane.url", "https://hub.invalid:8443"));
+  }
+
+  /** Faults of what surrounds the pod, all at once. */
+  @Test
+  @Order(11)
+  void faultsAreSeenAsThePageSays() throws Exception {
+    at.faulty("no-rights", Map.of("rbac.create", false));
+    at.awaitSeen("no-rights", FaultSigns.row(5, "Heartbeats lack some of the cluster's figures"));
+    at.awaitSeen("no-rights", FaultSigns.row(5, "answers 403"));
+    at.awaitSeen("no-rights", FaultSigns.row(12, "Leading without an election"));
+    at.awaitSeen("no-rights", "Link is up");
+    at.awaitSeen("no-rights", " 1/1 ");
+    at.awaitSeen("no-image", FaultSigns.row(1, "ErrImagePull"));
+    at.awaitSeen("no-image", FaultSigns.row(1, "ImagePullBackOff"));
+    at.awaitSeen("no-secret", FaultSigns.row(2, "ContainerCreating"));
+    at.awaitSeen("no-secret", FaultSigns.row(2, "FailedMount"));
+    at.awaitSeen("no-secret", FaultSigns.row(2, "MountVolume.SetUp failed for volume \"token\""));
+    at.awaitSeen("no-disk", FaultSigns.row(10, "Evicted"));
   }
 }

@@ -41,6 +41,17 @@ class LeaderIT {
     direct = new Kubectl(Files.createDirectory(dir.resolve("d")), cluster);
     direct.result("", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true");
     direct.run("create", "namespace", NAMESPACE);
+    // A state that somebody has edited: no id can have spaces, and no more fits into the object.
+    direct.withInput(
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: pipeops-agent-state}, data: {agent_id:"
+            + " edited by hand, notes: "
+            + "n".repeat((1 << 20) - 30)
+            + "}}",
+        "create",
+        "-n",
+        NAMESPACE,
+        "-f",
+        "-");
     spine = Spine.prepared(dir);
     spine.startHub();
     leader = replica("pod-a");
@@ -90,6 +101,37 @@ class LeaderIT {
 
   @Test
   @Order(2)
+  void anEditedAndOverfullStateIsNamedAndMended() throws Exception {
+    leader.program.awaitLog(
+        FaultSigns.row(9, "State is kept in memory and stored in the cluster later"), START);
+    leader.program.awaitLog(FaultSigns.row(9, "Too long"), START);
+    assertEquals(200, spine.get("/api/v1/namespaces/default").statusCode());
+    direct.run(
+        "patch",
+        "configmap",
+        "pipeops-agent-state",
+        "-n",
+        NAMESPACE,
+        "--type=merge",
+        "-p",
+        "{\"data\":{\"notes\":null}}");
+    leader.program.awaitLog("State is stored in the cluster again", START);
+    String id = onlyCluster().path("agent_id").asText();
+    assertTrue(id.startsWith("agent-"), id);
+    assertEquals(
+        id,
+        direct.run(
+            "get",
+            "configmap",
+            "pipeops-agent-state",
+            "-n",
+            NAMESPACE,
+            "-o",
+            "jsonpath={.data.agent_id}"));
+  }
+
+  @Test
+  @Order(3)
   void theOtherCarriesOnWithinTheLeasesTimeWhenTheLeaderIsKilled() throws Exception {
     String id = onlyCluster().path("id").asText();
     spine.kubeconfig();
@@ -114,8 +156,59 @@ class LeaderIT {
     assertTrue(leader.leads());
   }
 
+  /** As when its node hangs, or its network is gone: nothing is closed, nothing says goodbye. */
   @Test
-  @Order(3)
+  @Order(4)
+  void aFrozenLeaderIsReplacedAndDoesNotLeadWhenItWakes() throws Exception {
+    String id = onlyCluster().path("id").asText();
+    int before = leader.program.log().length();
+    signal(leader, "STOP");
+    long begun = System.nanoTime();
+    Await.until("the other leads " + standby.program.log(), START, standby::leads);
+    Await.until(
+        "the other serves " + standby.program.log(),
+        START,
+        () -> spine.get("/api/v1/namespaces/default").statusCode() == 200);
+    Duration took = Duration.ofNanos(System.nanoTime() - begun);
+    System.out.println("served again " + took.toMillis() + " ms after SIGSTOP of the leader");
+    assertEquals(id, onlyCluster().path("id").asText());
+    try (Load load = Load.start(spine, 50, "default")) {
+      Await.until("requests", START, () -> load.done() > 50);
+      signal(leader, "CONT");
+      awaitNotLeading(before);
+      Await.until("it stands by " + leader.program.log(), START, () -> standsBy(leader));
+      long then = load.done();
+      Await.until("requests", START, () -> load.done() > then + 100);
+      load.stop();
+      assertEquals("", load.failures(), () -> leader.program.log() + standby.program.log());
+    }
+    assertTrue(standby.leads());
+    assertEquals(standby.name, holder());
+    assertEquals(id, onlyCluster().path("id").asText());
+    Replica woken = leader;
+    leader = standby;
+    standby = woken;
+    standby.awaitReady();
+  }
+
+  /** The log of a name goes on from one process to the next. */
+  private static void awaitNotLeading(int after) throws Exception {
+    String words = FaultSigns.row(11, "does not lead any more");
+    Await.until(
+        "it says that it " + words, START, () -> leader.program.log().indexOf(words, after) >= 0);
+  }
+
+  private static void signal(Replica replica, String name) throws Exception {
+    String pid = Long.toString(replica.program.process().pid());
+    assertEquals(0, new ProcessBuilder("kill", "-" + name, pid).start().waitFor());
+  }
+
+  private static boolean standsBy(Replica replica) throws Exception {
+    return !replica.leads() && replica.get("/ready").contains("\"connection_state\":\"standby\"");
+  }
+
+  @Test
+  @Order(5)
   void noRequestFailsWhileLeadersAreStoppedOneAfterTheOther() throws Exception {
     try (Load load = Load.start(spine, 50, "default")) {
       for (int round = 0; round < 3; round++) {
@@ -138,8 +231,9 @@ class LeaderIT {
   }
 
   @Test
-  @Order(4)
+  @Order(6)
   void aLeaseThatSomebodyElseHoldsEndsTheLeadAndTheStreamsGoOn() throws Exception {
+    int before = leader.program.log().length();
     try (Load load = Load.start(spine, 50, "default")) {
       direct.run(
           "patch",
@@ -151,7 +245,7 @@ class LeaderIT {
           "-p",
           "{\"spec\":{\"holderIdentity\":\"somebody\"}}");
       Await.until("it does not lead " + leader.program.log(), START, () -> !leader.leads());
-      leader.program.awaitLog("does not lead any more", START);
+      awaitNotLeading(before);
       Await.until("one leads", START, () -> leader.leads() || standby.leads());
       load.stop();
       assertEquals("", load.failures(), () -> leader.program.log() + standby.program.log());
@@ -165,7 +259,7 @@ class LeaderIT {
   }
 
   @Test
-  @Order(5)
+  @Order(7)
   void refusedSettingsAreAnEventAndTheLastGoodOnesStay() throws Exception {
     leader.config.swap("heartbeat: {connected_seconds: 45}\n");
     leader.program.awaitLog("Configured io.pipeops.agent.heartbeat", START);
@@ -181,7 +275,10 @@ class LeaderIT {
                     "-n",
                     NAMESPACE,
                     "--field-selector",
-                    "reason=SettingsRefused,involvedObject.name=" + leader.name,
+                    "reason="
+                        + FaultSigns.row(8, "SettingsRefused")
+                        + ",involvedObject.name="
+                        + leader.name,
                     "-o",
                     "jsonpath={.items[*].message}")
                 .contains("heartbeat.connected_seconds"));
@@ -193,7 +290,7 @@ class LeaderIT {
   }
 
   @Test
-  @Order(6)
+  @Order(8)
   void thePagesCommandsSayWhatThePageSays() throws Exception {
     DocCommands page = DocCommands.of(Path.of("..", "docs", "high-availability.md"));
     assertEquals(2, page.commands().size());
@@ -206,7 +303,7 @@ class LeaderIT {
   }
 
   @Test
-  @Order(7)
+  @Order(9)
   void aLeaderThatNobodyFollowsStopsSoon() throws Exception {
     standby.program.stop();
     long begun = System.nanoTime();

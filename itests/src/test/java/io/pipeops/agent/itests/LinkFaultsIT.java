@@ -87,7 +87,9 @@ class LinkFaultsIT {
       Path wrong = java.nio.file.Files.writeString(dir.resolve("wrong.token"), "pat_not-a-token\n");
       spine.values.put("link.token_file", wrong.toString());
       spine.startAgent();
-      spine.agent().awaitLog("401", LIMIT);
+      spine
+          .agent()
+          .awaitLog(FaultSigns.row(3, "the control plane does not accept the token"), LIMIT);
       assertTrue(spine.agent().process().isAlive());
       assertEquals(503, spine.local("/ready").statusCode());
       assertFalse(spine.agent().log().contains("not-a-token"));

@@ -54,6 +54,7 @@ class SettingsIT {
     assertTrue(result.output.contains("drain_second"), result.output);
     assertTrue(result.output.contains("tunnel.drain_seconds"), result.output);
     assertTrue(result.output.contains("settings.yaml:"), result.output);
+    assertTrue(result.output.contains(FaultSigns.row(7, "unknown key")), result.output);
   }
 
   @Test
