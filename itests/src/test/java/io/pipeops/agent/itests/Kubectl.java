@@ -99,6 +99,11 @@ final class Kubectl {
     return text(run, "out");
   }
 
+  /** Bytes of standard output so far. */
+  long size(int run) throws IOException {
+    return Files.size(file(run, "out"));
+  }
+
   private String text(int run, String kind) throws IOException {
     return Files.readString(file(run, kind));
   }

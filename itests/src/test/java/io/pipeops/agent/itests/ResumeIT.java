@@ -179,9 +179,20 @@ class ResumeIT {
         String wanted =
             HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
         assertTrue(kubectl.output(sum).startsWith(wanted), kubectl.output(sum));
-        Process fetching = kubectl.start("exec", "-n", namespace, "box", "--", "base64", "/tmp/x");
+        // It stays until all has arrived: Kubernetes itself may end an exec before a slow reader
+        // has
+        // the rest (kubernetes#60140).
+        Process fetching =
+            kubectl.start(
+                "exec", "-i", "-n", namespace, "box", "--", "sh", "-c", "base64 /tmp/x; read end");
         int fetched = kubectl.last();
-        assertTrue(fetching.waitFor(180, TimeUnit.SECONDS), "the download ends");
+        long characters = (bytes.length + 2) / 3 * 4L;
+        // In lines of 76.
+        long length = characters + characters / 76;
+        Await.until(
+            "all of the download", Duration.ofSeconds(180), () -> kubectl.size(fetched) >= length);
+        fetching.getOutputStream().close();
+        assertTrue(fetching.waitFor(60, TimeUnit.SECONDS), "the download ends");
         assertTrue(counting.waitFor(120, TimeUnit.SECONDS), "the counting ends");
         cutter.interrupt();
         assertEquals(
