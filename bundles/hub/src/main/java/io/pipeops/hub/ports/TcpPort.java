@@ -122,6 +122,8 @@ final class TcpPort implements Listening {
       }
       up.join();
     }
+    // Both sides have ended well: what the client has not fetched yet must reach it still.
+    stream.whenOver(() -> {});
   }
 
   private void up(SocketChannel client, YamuxStream stream) {

@@ -33,12 +33,17 @@ class PortsTest {
 
   private TestHub hub;
   private StreamAgent agent;
+
+  /** Connections and bytes together. */
+  private final java.util.concurrent.atomic.AtomicLong counted =
+      new java.util.concurrent.atomic.AtomicLong();
+
   private final PortMetrics metrics = new PortMetrics(new Nowhere());
 
-  private static final class Nowhere implements io.pipeops.agent.api.metrics.Metrics {
+  private final class Nowhere implements io.pipeops.agent.api.metrics.Metrics {
     @Override
     public Counter counter(String name, String help, String... labels) {
-      return amount -> {};
+      return counted::addAndGet;
     }
 
     @Override
@@ -115,6 +120,26 @@ class PortsTest {
           data, socket.getInputStream().readAllBytes());
       TestHub.await("it is over", () -> metrics.tcpOpen.get() == 0);
       TestHub.await("no stream stays", () -> agent.session.activeStreams() == 0);
+    }
+  }
+
+  /** The client has ended its side and reads late, when the port has long done its part. */
+  @Test
+  void aSlowReaderGetsTheEndToo() throws Exception {
+    connect(Set.of());
+    try (TcpPort port = new TcpPort(new InetSocketAddress(HERE, 0), route(80), 10, metrics);
+        Socket socket = new Socket()) {
+      socket.setReceiveBufferSize(8 << 10);
+      socket.setSoTimeout(30_000);
+      socket.connect(new InetSocketAddress(HERE, port.port()));
+      byte[] data = new byte[64 << 10];
+      new java.util.Random(2).nextBytes(data);
+      socket.getOutputStream().write(data);
+      socket.shutdownOutput();
+      TestHub.await(
+          "it is over", () -> counted.get() > 2 * data.length && metrics.tcpOpen.get() == 0);
+      org.junit.jupiter.api.Assertions.assertArrayEquals(
+          data, socket.getInputStream().readAllBytes());
     }
   }
 
