@@ -232,8 +232,7 @@ public final class FeatureFolder {
   private Map<Path, String> look() {
     Map<Path, String> seen = new TreeMap<>();
     // No glob: it would be compiled anew at every look, and looks are all that an idle agent does.
-    try (DirectoryStream<Path> all =
-        Files.newDirectoryStream(folder, FeatureFolder::isFeature)) {
+    try (DirectoryStream<Path> all = Files.newDirectoryStream(folder, FeatureFolder::isFeature)) {
       for (Path file : all) {
         if (seen.size() < MAX_FILES && !file.getFileName().toString().startsWith("base")) {
           seen.put(file, stamp(file));
