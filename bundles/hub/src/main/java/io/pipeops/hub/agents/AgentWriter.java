@@ -279,19 +279,11 @@ final class AgentWriter {
       while (!lane.dropped
           && lane.bytes > 0
           && (lane.bytes + size > STREAM_SHARE || bulkBytes + size > BULK_SHARE)) {
-        lane.waiting++;
-        try {
-          wait();
-        } finally {
-          lane.waiting--;
-          forgetIfUnused(lane);
-        }
+        awaitRoom(lane);
       }
       if (lane.dropped) {
         return false;
       }
-      // Forgotten just now, because nothing of it waits any more.
-      lanes.put(stream, lane);
       if (lane.messages.isEmpty()) {
         (interactive && size <= SHORT ? urgent : turns).add(lane);
       }
@@ -301,6 +293,21 @@ final class AgentWriter {
     }
     iterate();
     return true;
+  }
+
+  /** The lane stays the stream's own until its sender has added to it, or has given up. */
+  private void awaitRoom(Lane lane) throws InterruptedException {
+    lane.waiting++;
+    boolean gaveUp = true;
+    try {
+      wait();
+      gaveUp = false;
+    } finally {
+      lane.waiting--;
+      if (gaveUp) {
+        forgetIfUnused(lane);
+      }
+    }
   }
 
   /** Forgets what is queued of a stream, and the stream. */
