@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
@@ -18,6 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** An ordinary kubectl through hub and agent, on a real cluster with a node. */
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class KubectlIT {
+  private static final Pattern LOCAL_PORT = Pattern.compile("127\\.0\\.0\\.1:(\\d+)");
   private static final String NAMESPACE = "itest-kubectl";
   private static final String IMAGE = "docker.io/testcluster/busybox:1";
 
@@ -224,15 +227,7 @@ class KubectlIT {
       Process forward = way.start("port-forward", "-n", NAMESPACE, "pod/" + pod, ":8080");
       int run = way.last();
       try {
-        String port =
-            Await.value(
-                "a local port",
-                Duration.ofSeconds(60),
-                () -> {
-                  var matcher =
-                      java.util.regex.Pattern.compile("127.0.0.1:(\\d+)").matcher(way.output(run));
-                  return matcher.find() ? matcher.group(1) : null;
-                });
+        String port = localPort(way, run);
         try (var socket = new java.net.Socket("127.0.0.1", Integer.parseInt(port))) {
           socket
               .getOutputStream()
@@ -329,16 +324,7 @@ class KubectlIT {
     Process proxy = kubectl.start("proxy", "--port=0", "--append-server-path");
     int run = kubectl.last();
     try {
-      String port =
-          Await.value(
-              "a local port",
-              Duration.ofSeconds(60),
-              () -> {
-                var matcher =
-                    java.util.regex.Pattern.compile("127.0.0.1:(\\d+)")
-                        .matcher(kubectl.output(run));
-                return matcher.find() ? matcher.group(1) : null;
-              });
+      String port = localPort(kubectl, run);
       try (var in =
           java.net
               .URI
@@ -382,5 +368,16 @@ class KubectlIT {
         .findFirst()
         .orElseThrow()
         .replace("pod/", "");
+  }
+
+  /** Where a forward or a proxy says that it listens. */
+  private static String localPort(Kubectl kubectl, int run) {
+    return Await.value(
+        "a local port",
+        Duration.ofSeconds(60),
+        () -> {
+          Matcher found = LOCAL_PORT.matcher(kubectl.output(run));
+          return found.find() ? found.group(1) : null;
+        });
   }
 }
