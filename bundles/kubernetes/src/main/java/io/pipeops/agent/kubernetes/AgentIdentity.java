@@ -1,6 +1,7 @@
 package io.pipeops.agent.kubernetes;
 
 import io.pipeops.agent.api.kubernetes.ApiCalls.Answer;
+import io.pipeops.agent.kubernetes.StateObject.RefusedException;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
@@ -20,13 +21,19 @@ import java.util.List;
 final class AgentIdentity {
   private AgentIdentity() {}
 
-  /** From the cluster's UID. */
+  /**
+   * From the cluster's UID.
+   *
+   * @throws RefusedException if the server answers something else
+   * @throws IOException if it does not answer
+   */
   static String ofCluster(ApiClient api, Duration limit) throws IOException, InterruptedException {
     Answer answer = api.get("/api/v1/namespaces/kube-system", "application/json", limit);
     String uid =
         answer.ok() ? Json.text(Json.child(Json.read(answer.body()), "metadata"), "uid") : "";
     if (uid.isEmpty()) {
-      throw new IOException("cannot read the UID of namespace kube-system: " + answer.status());
+      throw new RefusedException(
+          answer.status(), "cannot read the UID of namespace kube-system: " + answer.status());
     }
     return of(uid);
   }

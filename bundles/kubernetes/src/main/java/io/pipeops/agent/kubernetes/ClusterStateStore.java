@@ -193,6 +193,7 @@ public final class ClusterStateStore implements StateStore {
         PersistedState stored = found.get();
         agentId = stored.agentId().isEmpty() ? clusterId(api.get(), slow()) : stored.agentId();
         written = agentId.equals(stored.agentId());
+        read = true;
         synchronized (this) {
           state = stored.withAgentId(agentId);
         }
@@ -200,6 +201,8 @@ public final class ClusterStateStore implements StateStore {
         // The state may be forbidden where the cluster's identity is not.
         agentId = clusterId(api.get(), slow());
       }
+    } catch (IOException e) {
+      complain(e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -240,10 +243,15 @@ public final class ClusterStateStore implements StateStore {
     return System.nanoTime() + SLOW_LIMIT.toNanos();
   }
 
-  private static String clusterId(ApiClient api, long end) throws InterruptedException {
+  /** Made from the machine only if the cluster will not say who it is; fails if it may later. */
+  private static String clusterId(ApiClient api, long end)
+      throws IOException, InterruptedException {
     try {
       return AgentIdentity.ofCluster(api, StateObjects.left(end));
-    } catch (IOException e) {
+    } catch (RefusedException e) {
+      if (!e.lasting()) {
+        throw e;
+      }
       log.warn("The agent's id is made from the machine: {}", e.getMessage());
       return AgentIdentity.ofMachine();
     }
@@ -258,9 +266,7 @@ public final class ClusterStateStore implements StateStore {
               : config.state_namespace().trim();
       objects = new StateObjects(api, namespace, config);
     }
-    PersistedState stored = objects.read(end);
-    read = true;
-    return stored;
+    return objects.read(end);
   }
 
   /** Reads what has not been read, writes what differs; false if that has to be done later. */
@@ -268,6 +274,7 @@ public final class ClusterStateStore implements StateStore {
     try {
       if (!read) {
         merge(identified(readObjects(end), end));
+        read = true;
       }
       PersistedState now;
       synchronized (this) {
@@ -287,7 +294,8 @@ public final class ClusterStateStore implements StateStore {
    * cluster itself gives, since that is found again when the state is lost. One that is registered
    * already is kept.
    */
-  private PersistedState identified(PersistedState stored, long end) throws InterruptedException {
+  private PersistedState identified(PersistedState stored, long end)
+      throws IOException, InterruptedException {
     synchronized (this) {
       if (!stored.agentId().isEmpty()
           || !state.agentId().equals(assumedId)

@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Base64;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -265,6 +266,28 @@ class ClusterStateStoreTest {
       String id = AgentIdentity.of("0c7e2a52-uid");
       Await.until("stored late", () -> data(server, MAP, "agent_id").equals(id));
       assertEquals(id, store.load().agentId());
+      store.close();
+    }
+  }
+
+  @Test
+  void anIdThatTheClusterCouldNotGiveInTimeIsNotStored() throws Exception {
+    try (FakeApiServer server = new FakeApiServer();
+        Cluster cluster = new Cluster(folder, server.base(), Map.of())) {
+      server.failing = "/namespaces/kube-system";
+      ClusterStateStore store = cluster.store();
+      assertEquals(AgentIdentity.ofMachine(), store.load().agentId());
+      List<String> told = Collections.synchronizedList(new ArrayList<>());
+      store.onIdentityChange(() -> told.add("changed"));
+      server.failing = "";
+      String id = AgentIdentity.of("0c7e2a52-uid");
+      Await.until("stored late", () -> data(server, MAP, "agent_id").equals(id));
+      assertEquals(id, store.load().agentId());
+      assertEquals(List.of("changed"), told);
+      assertTrue(
+          server.asked.stream()
+              .noneMatch(asked -> asked.body().contains(AgentIdentity.ofMachine())),
+          "the other id was never written");
       store.close();
     }
   }

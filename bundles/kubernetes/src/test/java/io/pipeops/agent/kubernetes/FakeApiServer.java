@@ -45,6 +45,11 @@ final class FakeApiServer implements AutoCloseable {
   /** Requests whose method and path contain this are forbidden; empty forbids nothing. */
   volatile String forbidden = "";
 
+  /**
+   * Requests whose path contains this fail as those of a server in trouble; empty fails nothing.
+   */
+  volatile String failing = "";
+
   private final Map<String, BlockingQueue<String>> watches = new ConcurrentHashMap<>();
 
   /** Called before a write is done, to play another writer. */
@@ -121,7 +126,10 @@ final class FakeApiServer implements AutoCloseable {
       answer(exchange, fault.status, fault.body);
       return;
     }
-    if (!forbidden.isEmpty() && (exchange.getRequestMethod() + " " + path).contains(forbidden)) {
+    if (!failing.isEmpty() && path.contains(failing)) {
+      answer(exchange, 500, "{\"message\":\"etcdserver: request timed out\"}");
+    } else if (!forbidden.isEmpty()
+        && (exchange.getRequestMethod() + " " + path).contains(forbidden)) {
       answer(exchange, 403, "{\"message\":\"leases is forbidden\",\"reason\":\"Forbidden\"}");
     } else if (path.contains("?watch=1")) {
       watch(exchange, path);

@@ -33,6 +33,14 @@ final class Identity implements AutoCloseable {
   private boolean loaded;
 
   /**
+   * How often a registration was made or forgotten here, and how much of that the store knows. What
+   * it knows already is not written again: another replica may have registered since.
+   */
+  private long changes;
+
+  private long stored;
+
+  /**
    * Knows nothing yet but the settings.
    *
    * @param configuredId fixed identity; empty if none
@@ -106,15 +114,17 @@ final class Identity implements AutoCloseable {
           why = "the remembered identity was found";
         }
         state = named;
+        stored = changes;
       } else if (first
           && !named.clusterId().isEmpty()
           && !named.agentId().equals(state.agentId())) {
         why = "the remembered identity was found";
         state = named;
+        stored = changes;
       }
       notifyAll();
     }
-    save(this::onto);
+    save(this::completed);
     if (!why.isEmpty()) {
       registerAgain.accept(why);
     }
@@ -162,9 +172,10 @@ final class Identity implements AutoCloseable {
     writer.execute(
         () -> {
           try {
-            PersistedState stored = from.load();
+            PersistedState now = from.load();
             synchronized (this) {
-              state = configuredId.isEmpty() ? stored : stored.withAgentId(configuredId);
+              state = configuredId.isEmpty() ? now : now.withAgentId(configuredId);
+              stored = changes;
             }
           } finally {
             done.countDown();
@@ -175,10 +186,11 @@ final class Identity implements AutoCloseable {
     }
   }
 
-  private synchronized void takeUp(PersistedState stored) {
-    if (!stored.agentId().isEmpty() && !stored.agentId().equals(state.agentId())) {
-      log.info("Now known as agent_id={} instead of {}", stored.agentId(), state.agentId());
-      state = stored;
+  private synchronized void takeUp(PersistedState now) {
+    if (!now.agentId().isEmpty() && !now.agentId().equals(state.agentId())) {
+      log.info("Now known as agent_id={} instead of {}", now.agentId(), state.agentId());
+      state = now;
+      stored = changes;
     }
   }
 
@@ -190,21 +202,23 @@ final class Identity implements AutoCloseable {
           state.withCredentials(
               token.isEmpty() ? state.clusterToken() : token,
               ca.isEmpty() ? state.clusterCa() : ca);
+      changes++;
     }
     save(
-        stored ->
-            onto(stored)
+        before ->
+            onto(before)
                 .withCredentials(
-                    token.isEmpty() ? stored.clusterToken() : token,
-                    ca.isEmpty() ? stored.clusterCa() : ca));
+                    token.isEmpty() ? before.clusterToken() : token,
+                    ca.isEmpty() ? before.clusterCa() : ca));
   }
 
   /** Forgets the cluster (protocol 1.14). */
   void clearCluster() {
     synchronized (this) {
       state = state.withRegistration("", "", "");
+      changes++;
     }
-    save(stored -> stored.withRegistration("", "", ""));
+    save(before -> before.withRegistration("", "", ""));
   }
 
   /** Credentials are written only when they were reported: others may know newer ones already. */
@@ -216,8 +230,15 @@ final class Identity implements AutoCloseable {
     if (to != null && !writer.isShutdown()) {
       writer.execute(
           () -> {
+            long known;
+            synchronized (this) {
+              known = changes;
+            }
             try {
               to.update(change);
+              synchronized (this) {
+                stored = Math.max(stored, known);
+              }
             } catch (RuntimeException e) {
               log.warn("State is kept in memory only: {}", Failures.describe(e));
             }
@@ -225,8 +246,13 @@ final class Identity implements AutoCloseable {
     }
   }
 
-  private synchronized PersistedState onto(PersistedState stored) {
-    return stored
+  /** What a store that has just been read lacks. */
+  private synchronized PersistedState completed(PersistedState before) {
+    return stored == changes ? before.withAgentId(state.agentId()) : onto(before);
+  }
+
+  private synchronized PersistedState onto(PersistedState before) {
+    return before
         .withAgentId(state.agentId())
         .withRegistration(state.clusterId(), state.clusterUuid(), state.gatewayUrl());
   }

@@ -93,7 +93,7 @@ class LeadershipTest {
         LinkHealthCheck.result(link.status(), true).getStatus());
     link.store.state = PersistedState.EMPTY.withAgentId("agent-known");
     link.runtime.attach(link.store);
-    link.store.state = link.store.state.withRegistration("c-of-the-leader", "", "");
+    link.store.update(known -> known.withRegistration("c-of-the-leader", "", ""));
     link.runtime.lead(TestLink.ALONE);
     Peer peer = controller.next();
     Register register = Register.parse(peer.acceptRegistration("c-of-the-leader", "").payload());
