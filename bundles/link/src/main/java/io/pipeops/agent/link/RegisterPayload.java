@@ -26,6 +26,11 @@ final class RegisterPayload {
     this.clock = clock;
   }
 
+  /** A fact that is text; empty if it is not known. */
+  static String text(Map<String, ?> facts, String name) {
+    return facts.get(name) instanceof String text ? text : "";
+  }
+
   /**
    * The message.
    *
