@@ -1,6 +1,7 @@
 package io.pipeops.agent.bench;
 
 import java.io.BufferedInputStream;
+import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -15,7 +16,7 @@ import javax.net.ssl.SSLContext;
  * One keep-alive HTTP/1.1 connection that asks as cheaply as it can, so that the chain is what is
  * measured.
  */
-final class Caller implements AutoCloseable {
+final class Caller implements Closeable {
   private final SSLContext tls;
   private final URI server;
   private Socket socket;
@@ -62,7 +63,8 @@ final class Caller implements AutoCloseable {
     }
   }
 
-  private void ask(String path) throws IOException {
+  /** Asks, and reads nothing. */
+  void ask(String path) throws IOException {
     out.write(
         ("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n" + authorization + "\r\n")
             .getBytes(StandardCharsets.ISO_8859_1));

@@ -2,8 +2,6 @@ package io.pipeops.agent.bench;
 
 import io.pipeops.agent.itests.Spine;
 import java.io.IOException;
-import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,8 +9,6 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
  * Streams that are opened and dropped in the middle, and requests that end well, for a long time:
@@ -24,9 +20,6 @@ final class ChurnRows {
 
   /** So that the run measures leaks and not how much the machine can do. */
   private static final long PAUSE_MS = 100;
-
-  /** A generation of the heap; metaspace is written otherwise. */
-  private static final Pattern USED = Pattern.compile("total \\d+K, used (\\d+)K");
 
   private final Figures figures;
   private final Spine spine;
@@ -49,11 +42,7 @@ final class ChurnRows {
    * @param picture the SVG file to write
    */
   void run(int minutes, Path picture) throws Exception {
-    var request = spine.api("/").build();
-    String token = request.headers().firstValue("Authorization").orElseThrow().substring(7);
-    URI hub = request.uri();
-    var tls = hub.getScheme().equals("https") ? Spine.trust(spine.dir.resolve("hub/ca.crt")) : null;
-    String prefix = hub.getPath().replaceAll("/+$", "");
+    Place through = Place.through(spine);
     long begin = System.nanoTime();
     long end = begin + TimeUnit.MINUTES.toNanos(minutes);
     List<Thread> callers = new ArrayList<>();
@@ -63,10 +52,10 @@ final class ChurnRows {
               .start(
                   () -> {
                     while (System.nanoTime() < end) {
-                      try (Caller caller = new Caller(tls, hub, token)) {
-                        caller.get(prefix + "/api/small");
+                      try (Caller caller = through.open()) {
+                        caller.get(through.prefix() + "/api/small");
                         finished.incrementAndGet();
-                        caller.begin(prefix + "/api/endless");
+                        caller.begin(through.prefix() + "/api/endless");
                         dropped.incrementAndGet();
                       } catch (IOException e) {
                         failed.incrementAndGet();
@@ -125,35 +114,10 @@ final class ChurnRows {
   private Sample sample(double minute) throws Exception {
     long agent = spine.agent().process().pid();
     long hub = spine.hub().process().pid();
-    return new Sample(minute, heap(agent), heap(hub), threads(agent), threads(hub));
+    return new Sample(minute, Memory.heap(agent), Memory.heap(hub), threads(agent), threads(hub));
   }
 
   private static double threads(long pid) throws IOException {
     return Cpu.number(pid, "Threads");
-  }
-
-  private static double heap(long pid) throws Exception {
-    jcmd(pid, "GC.run");
-    Matcher used = USED.matcher(jcmd(pid, "GC.heap_info"));
-    double sum = 0;
-    while (used.find()) {
-      sum += Double.parseDouble(used.group(1));
-    }
-    return sum / 1024;
-  }
-
-  private static String jcmd(long pid, String command) throws Exception {
-    Process process =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "jcmd").toString(),
-                Long.toString(pid),
-                command)
-            .redirectErrorStream(true)
-            .start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    if (process.waitFor() != 0) {
-      throw new IOException("jcmd " + command + ": " + output);
-    }
-    return output;
   }
 }

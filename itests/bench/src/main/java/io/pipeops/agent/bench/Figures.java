@@ -28,6 +28,11 @@ final class Figures {
     return String.format(Locale.ROOT, format, value);
   }
 
+  /** Such as "1 caller" and "16 callers". */
+  static String count(int number, String what) {
+    return number + " " + what + (number == 1 ? "" : "s");
+  }
+
   void writeJson(Path file) throws IOException {
     new ObjectMapper().writerWithDefaultPrettyPrinter().writeValue(file.toFile(), rows);
   }

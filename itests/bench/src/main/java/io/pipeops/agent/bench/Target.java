@@ -30,7 +30,6 @@ import javax.net.ssl.SSLContext;
  * exist yet.
  */
 final class Target implements AutoCloseable {
-  static final int LARGE = 64 << 20;
   private static final char[] PASSWORD = "changeit".toCharArray();
 
   private final HttpServer server;
@@ -38,13 +37,19 @@ final class Target implements AutoCloseable {
   /** Null without TLS. */
   private final Path ca;
 
+  /** Null without TLS. */
+  private final KeyStore keys;
+
+  private final Large large = new Large();
+
   private final AtomicLong requests = new AtomicLong();
   private final byte[] small = text(1024);
   private final byte[] medium = text(4096);
 
-  private Target(HttpServer server, Path ca) {
+  private Target(HttpServer server, Path ca, KeyStore keys) {
     this.server = server;
     this.ca = ca;
+    this.keys = keys;
   }
 
   static Target start(Path dir) throws Exception {
@@ -73,28 +78,33 @@ final class Target implements AutoCloseable {
       keys.load(in, PASSWORD);
     }
     Path ca = dir.resolve("target.crt");
-    Files.writeString(
-        ca,
-        "-----BEGIN CERTIFICATE-----\n"
-            + Base64.getMimeEncoder(64, new byte[] {'\n'})
-                .encodeToString(keys.getCertificate("target").getEncoded())
-            + "\n-----END CERTIFICATE-----\n");
+    Files.writeString(ca, pem("CERTIFICATE", keys.getCertificate("target").getEncoded()));
     server.setHttpsConfigurator(new HttpsConfigurator(tls(keys)));
-    return start(server, ca);
+    return start(server, ca, keys);
   }
 
   /** Without TLS. */
   static Target plain() throws IOException {
-    return start(HttpServer.create(anyPort(), 512), null);
+    return start(HttpServer.create(anyPort(), 512), null, null);
+  }
+
+  private static String pem(String what, byte[] content) {
+    return "-----BEGIN "
+        + what
+        + "-----\n"
+        + Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(content)
+        + "\n-----END "
+        + what
+        + "-----\n";
   }
 
   private static InetSocketAddress anyPort() {
     return new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
   }
 
-  private static Target start(HttpServer server, Path ca) {
+  private static Target start(HttpServer server, Path ca, KeyStore keys) {
     server.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
-    Target target = new Target(server, ca);
+    Target target = new Target(server, ca, keys);
     server.createContext("/", target::handle);
     server.start();
     return target;
@@ -131,7 +141,7 @@ final class Target implements AutoCloseable {
                 "{\"gitVersion\":\"v1.34.0\"}".getBytes(StandardCharsets.UTF_8));
         case "/api/small" -> answer(exchange, "application/octet-stream", small);
         case "/api/medium" -> answer(exchange, "text/plain", medium);
-        case "/api/large" -> large(exchange);
+        case "/api/large" -> sendLarge(exchange);
         case "/api/endless" -> endless(exchange);
         case "/api/upload" -> {
           byte[] buffer = new byte[1 << 16];
@@ -161,14 +171,10 @@ final class Target implements AutoCloseable {
     exchange.getResponseBody().write(body);
   }
 
-  private static void large(HttpExchange exchange) throws IOException {
+  private void sendLarge(HttpExchange exchange) throws IOException {
     exchange.getResponseHeaders().set("Content-Type", "application/octet-stream");
-    exchange.sendResponseHeaders(200, LARGE);
-    byte[] block = new byte[1 << 16];
-    OutputStream out = exchange.getResponseBody();
-    for (int sent = 0; sent < LARGE; sent += block.length) {
-      out.write(block);
-    }
+    exchange.sendResponseHeaders(200, Large.SIZE);
+    large.write(exchange.getResponseBody());
   }
 
   /** Sends a little, again and again, until nobody listens. */
@@ -205,6 +211,22 @@ final class Target implements AutoCloseable {
   /** Whom to trust; null without TLS. */
   SSLContext trust() throws IOException, GeneralSecurityException {
     return ca == null ? null : Spine.trust(ca);
+  }
+
+  /** The file with the certificate; null without TLS. */
+  Path certificate() {
+    return ca;
+  }
+
+  /** Writes certificate and key to a file, for another server in this one's place. */
+  Path writeKey(Path file) throws IOException, GeneralSecurityException {
+    return Files.writeString(
+        file,
+        Files.readString(ca) + pem("PRIVATE KEY", keys.getKey("target", PASSWORD).getEncoded()));
+  }
+
+  Large large() {
+    return large;
   }
 
   long requests() {
