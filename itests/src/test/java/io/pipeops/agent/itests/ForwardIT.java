@@ -10,8 +10,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.sun.net.httpserver.HttpServer;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
-import io.zonky.test.db.postgres.util.LinuxUtils;
 import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -41,6 +41,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import redis.embedded.RedisServer;
+import redis.embedded.core.ExecutableProvider;
+import redis.embedded.core.PortProvider;
 
 /** Ports of the hub that lead through the agent to TCP and UDP services. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
@@ -333,9 +336,7 @@ class ForwardIT {
   /** A real PostgreSQL and its own driver; the link is reset about twenty times meanwhile. */
   @Test
   void postgresNoticesNothingOfCuts() throws Exception {
-    assumeTrue(
-        !System.getProperty("user.name").equals("root") || LinuxUtils.isUnshareAvailable(),
-        "skipped: PostgreSQL does not run as root, and unshare gives no other user here");
+    PostgresCalls.assumeServer();
     double before = ResumeIT.resumed(spine);
     try (EmbeddedPostgres server =
         EmbeddedPostgres.builder()
@@ -349,6 +350,36 @@ class ForwardIT {
     }
     double cuts = ResumeIT.resumed(spine) - before;
     assertTrue(cuts >= 10, "cuts: " + cuts);
+  }
+
+  /** A real Redis; the link is reset once meanwhile, and silent for longer than it may be. */
+  @Test
+  void redisNoticesNothingOfACut() throws Exception {
+    Path home = Files.createDirectory(dir.resolve("redis"));
+    File program = ExecutableProvider.newJarResourceProvider(home.toFile()).get();
+    assumeTrue(
+        new ProcessBuilder(program.toString(), "--version").start().waitFor() == 0,
+        "skipped: the Redis of the tests needs libssl 3, which is not here");
+    double before = ResumeIT.resumed(spine);
+    int number = PortProvider.newEphemeralPortProvider().get();
+    RedisServer server =
+        RedisServer.newRedisServer()
+            .executableProvider(() -> program)
+            .bind("127.0.0.1")
+            .port(number)
+            .setting("save \"\"")
+            .build();
+    server.start();
+    try {
+      JsonNode port = open("tcp", "service", number);
+      // Of about 6 MB in both directions.
+      line.cutEvery(3 << 20);
+      new RedisCalls(port.path("port").asInt()).pipelineWhileOthersWait(Duration.ofSeconds(6));
+    } finally {
+      line.cutEvery(Long.MAX_VALUE);
+      server.stop();
+    }
+    assertTrue(ResumeIT.resumed(spine) > before, "no cut");
   }
 
   @Test

@@ -2,7 +2,9 @@ package io.pipeops.agent.itests;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.zonky.test.db.postgres.util.LinuxUtils;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
@@ -35,6 +37,13 @@ final class PostgresCalls {
         "jdbc:postgresql://127.0.0.1:"
             + port
             + "/postgres?user=postgres&sslmode=disable&socketTimeout=120&connectTimeout=60";
+  }
+
+  /** Skips the test where the server of the tests cannot run. */
+  static void assumeServer() {
+    assumeTrue(
+        !System.getProperty("user.name").equals("root") || LinuxUtils.isUnshareAvailable(),
+        "skipped: PostgreSQL does not run as root, and unshare gives no other user here");
   }
 
   private Connection connect() throws SQLException {
