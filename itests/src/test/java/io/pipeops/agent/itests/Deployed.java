@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
@@ -23,6 +24,11 @@ import java.util.stream.Stream;
 final class Deployed implements AutoCloseable {
   static final String NAMESPACE = "itest-deploy";
   static final String AGENT = "agent-pipeops-agent";
+  static final String HUB = "hub-pipeops-hub";
+
+  /** A password that nobody has. */
+  static final String WRONG = "wrong-a1b2c3";
+
   static final Duration SOON = Duration.ofSeconds(120);
 
   private static final String PODS =
@@ -37,6 +43,8 @@ final class Deployed implements AutoCloseable {
   private Process forward;
   private Path kubeconfig;
   private Path ca;
+  private HubCalls calls;
+  private String id;
 
   private Deployed(Path dir, Path config) throws IOException {
     this.dir = dir;
@@ -80,6 +88,51 @@ final class Deployed implements AutoCloseable {
     }
   }
 
+  /** A hub on this database, as yet with the wrong password; nobody waits for it. */
+  void hubOn(HubDatabase database) throws Exception {
+    secret("hub-database", Map.of("username", HubDatabase.USER, "password", WRONG));
+    byte[] key = new byte[32];
+    new SecureRandom().nextBytes(key);
+    secret("hub-key", Map.of("key", Base64.getEncoder().encodeToString(key)));
+    hub.with("database.url", database.url())
+        .with("database.existingSecret", "hub-database")
+        .with("secretKeySecret", "hub-key")
+        .start();
+  }
+
+  /** A new pod in place of the hub's, which is Ready at the end. */
+  void restartHub() throws Exception {
+    String selector = "app.kubernetes.io/component=hub,app.kubernetes.io/instance=hub";
+    kubectl.run("delete", "pod", "-n", NAMESPACE, "-l", selector, "--wait=true");
+    kubectl.run("rollout", "status", "deployment/" + HUB, "-n", NAMESPACE, "--timeout=110s");
+  }
+
+  void secret(String name, Map<String, String> values) throws Exception {
+    List<String> line = new ArrayList<>(List.of("create", "secret", "generic", name));
+    values.forEach((key, value) -> line.add("--from-literal=" + key + "=" + value));
+    line.addAll(List.of("--dry-run=client", "-o", "yaml"));
+    kubectl.withInput(
+        kubectl.run(line.toArray(String[]::new)), "apply", "-n", NAMESPACE, "-f", "-");
+  }
+
+  /** The id of the hub's one cluster, whose agent is there. */
+  String cluster() throws Exception {
+    connect();
+    Await.until(
+        "the agent is at the hub",
+        SOON,
+        () ->
+            JSON.readTree(calls.call("GET", "/api/v1/clusters/" + id, null))
+                .path("connected")
+                .asBoolean());
+    return id;
+  }
+
+  /** The hub forgets its one cluster. */
+  void forgetCluster() throws Exception {
+    calls.call("DELETE", "/api/v1/clusters/" + id, null);
+  }
+
   /** A kubectl by a kubeconfig from the hub, which is reached by a port on this machine. */
   Kubectl connect() throws Exception {
     if (forward != null) {
@@ -97,12 +150,12 @@ final class Deployed implements AutoCloseable {
               return found.find() ? found.group(1) : null;
             });
     ca = Files.writeString(dir.resolve("ca.crt"), secret("hub-pipeops-hub-tls", "ca\\.crt"));
-    HubCalls calls =
+    calls =
         new HubCalls(
             "https://127.0.0.1:" + port, ca, secret("hub-pipeops-hub-admin-token", "token"));
     JsonNode clusters = JSON.readTree(calls.call("GET", "/api/v1/clusters", null));
     assertEquals(1, clusters.path("items").size(), clusters.toString());
-    String id = clusters.path("items").path(0).path("id").asText();
+    id = clusters.path("items").path(0).path("id").asText();
     String text = calls.call("POST", "/api/v1/clusters/" + id + "/kubeconfig", "{}");
     kubeconfig = Files.writeString(dir.resolve("through.kubeconfig"), text);
     return new Kubectl(Files.createDirectories(dir.resolve("t")), kubeconfig);

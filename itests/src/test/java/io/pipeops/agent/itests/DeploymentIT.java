@@ -4,10 +4,12 @@ import static io.pipeops.agent.itests.Deployed.AGENT;
 import static io.pipeops.agent.itests.Deployed.NAMESPACE;
 import static io.pipeops.agent.itests.Deployed.SOON;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -34,6 +36,7 @@ class DeploymentIT {
   @TempDir static Path dir;
   static Deployed at;
   static Kubectl through;
+  static HubDatabase database;
 
   @BeforeAll
   static void prepare() throws Exception {
@@ -44,6 +47,9 @@ class DeploymentIT {
   static void remove() throws Exception {
     if (at != null) {
       at.close();
+    }
+    if (database != null) {
+      database.close();
     }
   }
 
@@ -227,11 +233,38 @@ class DeploymentIT {
     assertEquals(List.of(), at.objects());
   }
 
-  /** State that another agent left is used, and stays. */
+  /** All that it keeps is outside of its pod; the tests after this one go on with it. */
   @Test
   @Order(9)
+  void aHubOnPostgresIsReadyWithTheRightPasswordAndKeepsItsClusters() throws Exception {
+    database = HubDatabase.start(Files.createDirectory(dir.resolve("postgres")));
+    at.hubOn(database);
+    at.awaitSeen("hub", FaultSigns.row(16, "password authentication failed"));
+    at.awaitSeen("hub", "database_password");
+    at.awaitSeen("hub", " 0/1 ");
+    String log = at.kubectl.run("logs", "-n", NAMESPACE, "deployment/" + Deployed.HUB);
+    assertFalse(log.contains(Deployed.WRONG), log);
+
+    at.secret("hub-database", Map.of("username", HubDatabase.USER, "password", database.password));
+    at.restartHub();
+    at.agent.with("replicas", 1).install();
+    String cluster = at.cluster();
+    at.restartHub();
+    assertEquals(cluster, at.cluster());
+    log = at.kubectl.run("logs", "-n", NAMESPACE, "deployment/" + Deployed.HUB);
+    assertTrue(log.contains("kind=postgresql"), log);
+    assertFalse(log.contains(database.password), log);
+    at.agent.uninstall();
+    at.forgetCluster();
+  }
+
+  /** State that another agent left is used, and stays. */
+  @Test
+  @Order(10)
   void stateOfAnotherAgentIsTakenOver() throws Exception {
-    at.hub.install();
+    if (database == null) {
+      at.hub.install();
+    }
     at.kubectl.run(
         "create",
         "configmap",
@@ -249,7 +282,7 @@ class DeploymentIT {
   }
 
   @Test
-  @Order(10)
+  @Order(11)
   void plainManifestsDoTheSame() throws Exception {
     seedFaults();
     Map<String, Object> values = Deployed.atTheHub();
@@ -275,7 +308,7 @@ class DeploymentIT {
 
   /** Faults of what surrounds the pod, all at once. */
   @Test
-  @Order(11)
+  @Order(12)
   void faultsAreSeenAsThePageSays() throws Exception {
     at.faulty("no-rights", Map.of("rbac.create", false));
     at.awaitSeen("no-rights", FaultSigns.row(5, "Heartbeats lack some of the cluster's figures"));

@@ -30,10 +30,19 @@ final class Release {
   }
 
   void install() {
+    installation().waitReady().withTimeout(WAIT_SECONDS).call();
+  }
+
+  /** Without waiting until anything is ready. */
+  void start() {
+    installation().call();
+  }
+
+  private InstallCommand installation() {
     InstallCommand command =
         chart.helm().install().withName(name).withNamespace(namespace).withKubeConfig(kubeconfig);
     values.forEach(command::set);
-    command.waitReady().withTimeout(WAIT_SECONDS).call();
+    return command;
   }
 
   void upgrade() {
