@@ -37,12 +37,13 @@ public final class Bench {
     }
     Path json = Path.of(value(options, "--json", "bench.json"));
     Path dir = Files.createTempDirectory("bench-");
+    Bench bench = new Bench(parts, options.contains("--quick"), dir);
     try {
-      Bench bench = new Bench(parts, options.contains("--quick"), dir);
       bench.run(options.contains("--plain"), Path.of(value(options, "--picture", "churn.svg")));
+    } finally {
+      // Also what was measured before a failure.
       bench.figures.writeJson(json);
       System.out.println("Figures: " + json.toAbsolutePath());
-    } finally {
       delete(dir);
     }
   }
