@@ -30,6 +30,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.eclipse.jetty.util.thread.Scheduler;
+import org.eclipse.jetty.websocket.core.CoreSession;
 import org.eclipse.jetty.websocket.core.OpCode;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -102,7 +103,7 @@ final class AgentConnection {
         new AgentWriter(
             sessions.metrics(),
             sessions.resume().bytes(),
-            () -> cut("the connection to the agent broke"));
+            this::broken);
     this.resumability = new Resumability(sessions.resume().limit());
     this.first = new AgentSocket(this, false, sessions.limits().maxMessage(), remoteAddress);
     this.streams =
@@ -331,8 +332,8 @@ final class AgentConnection {
           expiry.cancel();
         }
         if (old != null) {
-          old.abort();
           writer.detach();
+          old.abort();
         }
         lastReceived = System.nanoTime();
         next.send(
@@ -625,6 +626,14 @@ final class AgentConnection {
     AgentSocket open = socket;
     if (open != null) {
       open.cut(reason);
+    }
+  }
+
+  /** The writer could not send with this; by now there may be another socket. */
+  private void broken(CoreSession failed) {
+    AgentSocket open = socket;
+    if (open != null && open.session() == failed) {
+      open.cut("the connection to the agent broke");
     }
   }
 

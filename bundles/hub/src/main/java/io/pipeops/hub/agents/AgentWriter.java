@@ -8,6 +8,7 @@ import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.IteratingCallback;
 import org.eclipse.jetty.websocket.core.CoreSession;
@@ -39,7 +40,7 @@ final class AgentWriter {
   private static final long WRITE_LIMIT_MS = TimeUnit.SECONDS.toMillis(30);
 
   private final AgentMetrics metrics;
-  private final Runnable onFailure;
+  private final Consumer<CoreSession> onFailure;
   private final ArrayDeque<Message> control = new ArrayDeque<>();
 
   /** Binary control messages, which go out before the text ones. */
@@ -72,9 +73,9 @@ final class AgentWriter {
   /**
    * @param metrics counts bytes and how long they waited
    * @param kept bytes that may wait for the agent's acknowledgement
-   * @param onFailure told if a socket cannot be written
+   * @param onFailure told which socket cannot be written
    */
-  AgentWriter(AgentMetrics metrics, long kept, Runnable onFailure) {
+  AgentWriter(AgentMetrics metrics, long kept, Consumer<CoreSession> onFailure) {
     this.metrics = metrics;
     this.log = new ReplayLog<>(kept);
     this.onFailure = onFailure;
@@ -423,7 +424,7 @@ final class AgentWriter {
         current = pump == this;
       }
       if (current) {
-        onFailure.run();
+        onFailure.accept(socket);
       }
     }
   }

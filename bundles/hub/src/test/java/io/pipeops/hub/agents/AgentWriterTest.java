@@ -66,7 +66,7 @@ class AgentWriterTest {
 
   @Test
   void aShortMessageNeverOvertakesALongOneOfItsStream() throws Exception {
-    AgentWriter writer = new AgentWriter(new AgentMetrics(null), 1 << 20, () -> {});
+    AgentWriter writer = new AgentWriter(new AgentMetrics(null), 1 << 20, failed -> {});
     writer.open(new Socket());
     List<Thread> senders = new ArrayList<>();
     for (int i = 0; i < STREAMS; i++) {
@@ -140,7 +140,7 @@ class AgentWriterTest {
   void whatWaitsIsMeasuredByItsClass() throws Exception {
     Waits waits = new Waits();
     SlowSocket slow = new SlowSocket();
-    AgentWriter writer = new AgentWriter(new AgentMetrics(waits), 1 << 20, () -> {});
+    AgentWriter writer = new AgentWriter(new AgentMetrics(waits), 1 << 20, failed -> {});
     writer.open(slow);
     assertTrue(writer.controlFrame(ByteBuffer.allocate(12)));
     assertTrue(writer.frame("body", ByteBuffer.allocate(16 << 10)));
