@@ -1,28 +1,12 @@
 package io.pipeops.hub.agents;
 
 import io.pipeops.agent.api.link.Message;
-import io.pipeops.agent.protocol.BinaryResponse;
 import io.pipeops.agent.protocol.Envelopes;
 import io.pipeops.agent.protocol.ErrorMessage;
-import io.pipeops.agent.protocol.Extensions;
-import io.pipeops.agent.protocol.GatewayHelloAck;
-import io.pipeops.agent.protocol.Heartbeat;
 import io.pipeops.agent.protocol.LinkAck;
 import io.pipeops.agent.protocol.LinkResume;
 import io.pipeops.agent.protocol.LinkResumed;
-import io.pipeops.agent.protocol.Ping;
-import io.pipeops.agent.protocol.Pong;
 import io.pipeops.agent.protocol.ProtocolException;
-import io.pipeops.agent.protocol.ProxyError;
-import io.pipeops.agent.protocol.ProxyResponse;
-import io.pipeops.agent.protocol.ProxyResponseAbort;
-import io.pipeops.agent.protocol.ProxyResponseChunk;
-import io.pipeops.agent.protocol.ProxyResponseEnd;
-import io.pipeops.agent.protocol.ProxyResponseHeader;
-import io.pipeops.agent.protocol.Register;
-import io.pipeops.agent.protocol.StreamIds;
-import io.pipeops.agent.protocol.WebSocketClose;
-import io.pipeops.agent.protocol.WebSocketData;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
@@ -47,11 +31,6 @@ import org.slf4j.LoggerFactory;
 final class AgentConnection {
   private static final Logger log = LoggerFactory.getLogger(AgentConnection.class);
 
-  private static final long COMPARE_EVERY = TimeUnit.MINUTES.toNanos(1);
-
-  /** Messages that are not understood are noted once, then only counted. */
-  private final AtomicBoolean noted = new AtomicBoolean();
-
   private final AgentSessions sessions;
   private final AgentCredential credential;
   private final boolean gateway;
@@ -61,8 +40,9 @@ final class AgentConnection {
   private final AgentStreams streams;
   private final ControlLane lane = new ControlLane("hub-agent-control");
   private final StallBudget stalls;
+  private final Liveness liveness;
+  private final Dispatch dispatch;
   private final AtomicLong receivedBytes = new AtomicLong();
-  private final Object arrival = new Object();
   private final AtomicBoolean closed = new AtomicBoolean();
   private final Resumability resumability;
 
@@ -72,16 +52,10 @@ final class AgentConnection {
   private final AgentSocket first;
   private volatile AgentSocket socket;
   private volatile boolean closing;
-  private boolean acknowledgement;
   private volatile long lostSince;
   private volatile Scheduler.Task expiry;
   private volatile AgentSession session;
   private volatile LeaderTerm term = LeaderTerm.NONE;
-  private volatile long lastReceived = System.nanoTime();
-  private volatile boolean paused;
-  private volatile boolean probed;
-  private volatile Scheduler.Task pinger;
-  private long compared = System.nanoTime();
 
   /**
    * @param gateway whether it came in by the gateway's endpoint
@@ -99,11 +73,7 @@ final class AgentConnection {
     this.gatewayUrl = gatewayUrl;
     this.remoteAddress = remoteAddress;
     this.stalls = new StallBudget(sessions.limits().stall());
-    this.writer =
-        new AgentWriter(
-            sessions.metrics(),
-            sessions.resume().bytes(),
-            this::broken);
+    this.writer = new AgentWriter(sessions.metrics(), sessions.resume().bytes(), this::broken);
     this.resumability = new Resumability(sessions.resume().limit());
     this.first = new AgentSocket(this, false, sessions.limits().maxMessage(), remoteAddress);
     this.streams =
@@ -129,7 +99,8 @@ final class AgentConnection {
               }
             },
             reason -> onLane(() -> close(1011, reason)));
-    schedulePing();
+    this.dispatch = new Dispatch(this, sessions);
+    this.liveness = new Liveness(this, sessions.limits(), sessions.scheduler());
   }
 
   AgentStreams streams() {
@@ -211,7 +182,7 @@ final class AgentConnection {
    */
   boolean opened(AgentSocket opened) {
     socket = opened;
-    lastReceived = System.nanoTime();
+    liveness.seen();
     if (closed.get()) {
       return false;
     }
@@ -221,10 +192,7 @@ final class AgentConnection {
 
   /** Something came. */
   void alive() {
-    lastReceived = System.nanoTime();
-    if (probed) {
-      wakeProbe();
-    }
+    liveness.alive();
   }
 
   /**
@@ -241,9 +209,10 @@ final class AgentConnection {
       receivedBytes.addAndGet(message.length);
       sessions.metrics().bytesIn.add(message.length);
       boolean counts = resumability.agreed();
-      acknowledgement = false;
-      full = deliver(message, text);
-      if (counts && !acknowledgement && resumability.received().received(message.length)) {
+      full = dispatch.message(message, text);
+      if (counts
+          && !dispatch.acknowledgement()
+          && resumability.received().received(message.length)) {
         from.send(
             OpCode.TEXT, Envelopes.write("", new LinkAck(resumability.received().acknowledge())));
       }
@@ -287,7 +256,7 @@ final class AgentConnection {
     }
     if (keep) {
       log.info("Agent's connection lost, its session is kept: {} reason={}", describe(), reason);
-      wakeProbe();
+      liveness.wake();
     } else {
       lost(reason);
     }
@@ -335,7 +304,7 @@ final class AgentConnection {
           writer.detach();
           old.abort();
         }
-        lastReceived = System.nanoTime();
+        liveness.seen();
         next.send(
             OpCode.TEXT,
             Envelopes.write("", new LinkResumed(resumability.received().acknowledge())));
@@ -369,92 +338,25 @@ final class AgentConnection {
         && credential.id().equals(who.id());
   }
 
-  /** Deals with a whole message; answers the stream that has too much queued now, or null. */
-  private AgentStream deliver(byte[] bytes, boolean text) {
-    try {
-      if (!text && streams.feed(bytes)) {
-        return null;
-      }
-      if (text || looksLikeJson(bytes)) {
-        return dispatch(Envelopes.parse(bytes, 0, bytes.length));
-      }
-      AgentSession served = session;
-      BinaryResponse response = BinaryResponse.parse(ByteBuffer.wrap(bytes));
-      return served == null ? null : served.receive(response);
-    } catch (ProtocolException e) {
-      sessions.metrics().malformed.increment();
-      if (noted.compareAndSet(false, true)) {
-        log.warn(
-            "Message ignored, further ones are only counted: {} {}", e.getMessage(), describe());
-      } else {
-        log.debug("Message ignored: {} {}", e.getMessage(), describe());
-      }
-      return null;
-    } catch (RuntimeException e) {
-      // One message must never cost the connection (protocol 11.11).
-      sessions.metrics().malformed.increment();
-      log.warn("Message ignored after a fault: {}", describe(), e);
-      return null;
-    }
+  /**
+   * Asks the agent for a sign of life. Blocks.
+   *
+   * @return whether anything at all came from it within the limit
+   */
+  boolean answers(Duration limit) throws InterruptedException {
+    return liveness.answers(limit);
   }
 
-  private static boolean looksLikeJson(byte[] bytes) {
-    for (byte b : bytes) {
-      if (b != ' ' && b != '\n' && b != '\r' && b != '\t') {
-        return b == '{';
-      }
-    }
-    return false;
+  /**
+   * Ends it for good unless something comes from the agent within the limit, which it is asked for.
+   * Returns at once.
+   */
+  void dropUnlessAlive(Duration limit, String reason) {
+    liveness.dropUnlessAlive(limit, reason);
   }
 
-  private AgentStream dispatch(Message message) throws ProtocolException {
-    switch (message.type()) {
-      case ProxyResponseChunk.TYPE,
-          ProxyResponseHeader.TYPE,
-          ProxyResponseEnd.TYPE,
-          ProxyResponseAbort.TYPE,
-          ProxyResponse.TYPE,
-          ProxyError.TYPE,
-          WebSocketData.TYPE,
-          WebSocketData.ALIAS,
-          WebSocketClose.TYPE,
-          WebSocketClose.ALIAS -> {
-        AgentSession served = session;
-        return served == null ? null : served.receive(message);
-      }
-      case GatewayHelloAck.TYPE -> {
-        if (streams.accepted(GatewayHelloAck.parse(message.payload()))) {
-          if (streams.knows(Extensions.RESUME) && writer.keeps()) {
-            resumability.agree();
-            sessions.resumable(this);
-          } else {
-            writer.keepNothing();
-          }
-        }
-      }
-      case LinkAck.TYPE -> {
-        acknowledgement = true;
-        acknowledged(LinkAck.parse(message.payload()));
-      }
-      case StreamIds.TYPE -> streams.ids(StreamIds.parse(message.payload()));
-      case Ping.TYPE -> writer.control(Envelopes.write(message.requestId(), Pong.now()));
-      case Register.TYPE -> onLane(() -> sessions.desk().register(this, message));
-      case Heartbeat.TYPE -> onLane(() -> sessions.desk().heartbeat(this, message));
-      default -> log.debug("Ignored type={} {}", PeerText.clean(message.type(), 64), describe());
-    }
-    return null;
-  }
-
-  private void acknowledged(LinkAck ack) {
-    try {
-      writer.acknowledged(ack.received());
-    } catch (ProtocolException e) {
-      log.warn("Agent closed: {} reason={}", describe(), e.getMessage());
-      close(1011, e.getMessage());
-    }
-  }
-
-  private void onLane(Runnable task) {
+  /** What may block is done on a thread of its own, one after the other. */
+  void onLane(Runnable task) {
     if (!lane.offer(task)) {
       sessions.metrics().malformed.increment();
       log.debug("Control message dropped, too many wait: {}", describe());
@@ -477,13 +379,12 @@ final class AgentConnection {
     long start = System.nanoTime();
     Scheduler.Task[] timer = new Scheduler.Task[1];
     AtomicBoolean resumed = new AtomicBoolean();
-    paused = true;
+    liveness.pause(true);
     Runnable resume =
         () -> {
           if (resumed.compareAndSet(false, true)) {
             stalls.spent(System.nanoTime() - start, othersBusy);
-            lastReceived = System.nanoTime();
-            paused = false;
+            liveness.pause(false);
             synchronized (timer) {
               if (timer[0] != null) {
                 timer[0].cancel();
@@ -494,7 +395,7 @@ final class AgentConnection {
         };
     synchronized (timer) {
       if (!stream.whenRoom(resume)) {
-        paused = false;
+        liveness.pause(false);
         return false;
       }
       timer[0] =
@@ -511,90 +412,11 @@ final class AgentConnection {
     stream.abort("the response was read too slowly, the agent's connection is shared");
   }
 
-  private void schedulePing() {
-    pinger =
-        sessions
-            .scheduler()
-            .schedule(this::ping, sessions.limits().ping().toNanos(), TimeUnit.NANOSECONDS);
-  }
-
-  private void ping() {
-    if (closed.get()) {
-      return;
-    }
-    if (open()
-        && !paused
-        && System.nanoTime() - lastReceived > sessions.limits().dead().toNanos()) {
-      log.warn(
-          "Agent silent for {} s, closing: {}", sessions.limits().dead().toSeconds(), describe());
-      cut("the agent was silent for too long");
-      if (closed.get()) {
-        return;
-      }
-    }
-    sendPing();
-    if (System.nanoTime() - compared > COMPARE_EVERY) {
-      compared = System.nanoTime();
-      streams.compare();
-    }
-    schedulePing();
-  }
-
-  private void sendPing() {
+  /** Asks the agent for any answer; sends nothing while there is no socket. */
+  void sendPing() {
     AgentSocket open = socket;
     if (open != null) {
       open.send(OpCode.PING, ByteBuffer.allocate(0));
-    }
-  }
-
-  /**
-   * Asks the agent for a sign of life. Blocks.
-   *
-   * @return whether anything at all came from it within the limit
-   */
-  boolean answers(Duration limit) throws InterruptedException {
-    long asked = System.nanoTime();
-    long until = asked + limit.toNanos();
-    synchronized (arrival) {
-      probed = true;
-      sendPing();
-      while (!closed.get() && !paused && lastReceived - asked <= 0) {
-        if (detached()) {
-          return false;
-        }
-        long left = until - System.nanoTime();
-        if (left <= 0) {
-          return false;
-        }
-        TimeUnit.NANOSECONDS.timedWait(arrival, left);
-      }
-    }
-    return !closed.get();
-  }
-
-  /**
-   * Ends it for good unless something comes from the agent within the limit, which it is asked for.
-   * Returns at once.
-   */
-  void dropUnlessAlive(Duration limit, String reason) {
-    long asked = System.nanoTime();
-    sendPing();
-    sessions
-        .scheduler()
-        .schedule(
-            () -> {
-              if (!closed.get() && !paused && lastReceived - asked <= 0) {
-                log.warn("Agent cut, it gives no sign of life: {}", describe());
-                drop(reason);
-              }
-            },
-            limit.toNanos(),
-            TimeUnit.NANOSECONDS);
-  }
-
-  private void wakeProbe() {
-    synchronized (arrival) {
-      arrival.notifyAll();
     }
   }
 
@@ -622,7 +444,7 @@ final class AgentConnection {
   }
 
   /** Cuts the socket; the agent may come back with another one. */
-  private void cut(String reason) {
+  void cut(String reason) {
     AgentSocket open = socket;
     if (open != null) {
       open.cut(reason);
@@ -641,7 +463,7 @@ final class AgentConnection {
     if (!closed.compareAndSet(false, true)) {
       return;
     }
-    pinger.cancel();
+    liveness.stop();
     sessions.notResumable(this);
     writer.close();
     streams.lost(reason);
@@ -651,7 +473,7 @@ final class AgentConnection {
       served.lost(reason);
       sessions.ended(served);
     }
-    wakeProbe();
+    liveness.wake();
   }
 
   /** Who this is, for log lines. */
