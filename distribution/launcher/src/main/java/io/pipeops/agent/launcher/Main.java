@@ -3,7 +3,6 @@ package io.pipeops.agent.launcher;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -117,7 +116,8 @@ public final class Main {
     Path settings = config.map(Path::of).or(() -> defaultSettings(env)).orElse(null);
     String features = command.matchedOptionValue("--features-dir", null);
     String runDir = command.matchedOptionValue("--run-dir", null);
-    Path run = runDir == null ? temporary() : privateFolder(Path.of(runDir).toAbsolutePath());
+    Path run =
+        runDir == null ? RunFolder.temporary() : RunFolder.at(Path.of(runDir).toAbsolutePath());
     List<String> flags = new ArrayList<>();
     if (program == Program.SANDBOX) {
       flags.addAll(sandbox(run));
@@ -159,36 +159,6 @@ public final class Main {
         .filter(Files::isRegularFile)
         .findFirst()
         .or(() -> Optional.of(Path.of("/etc/pipeops/config.yaml")).filter(Files::isRegularFile));
-  }
-
-  private static Path temporary() throws IOException {
-    try {
-      Path dir = Files.createTempDirectory("pipeops-agent-");
-      dir.toFile().deleteOnExit();
-      return dir;
-    } catch (IOException e) {
-      throw new IOException(
-          "No private folder can be made in "
-              + System.getProperty("java.io.tmpdir")
-              + " ("
-              + e.getMessage()
-              + "); name a writable one with --run-dir",
-          e);
-    }
-  }
-
-  private static Path privateFolder(Path dir) throws IOException {
-    try {
-      if (!Files.isDirectory(dir)) {
-        Files.createDirectories(
-            dir,
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-      }
-      Files.createTempFile(dir, "probe", "").toFile().delete();
-      return dir;
-    } catch (IOException e) {
-      throw new IOException("The run folder " + dir + " cannot be written: " + e.getMessage(), e);
-    }
   }
 
   private static String logFormat(Map<String, String> env) {
