@@ -203,7 +203,7 @@ final class ClusterRecords {
   }
 
   Optional<ClusterRecord> find(UUID id) {
-    return database.transaction(connection -> byId(connection, id));
+    return database.query(connection -> byId(connection, id));
   }
 
   private static Optional<ClusterRecord> byId(Connection connection, UUID id) throws SQLException {
@@ -218,7 +218,7 @@ final class ClusterRecords {
 
   /** Clusters in the order of their ids, which is what {@code after} means. */
   List<ClusterRecord> list(UUID after, int limit) {
-    return database.transaction(
+    return database.query(
         connection -> {
           try (PreparedStatement query =
               connection.prepareStatement(
@@ -269,7 +269,7 @@ final class ClusterRecords {
       seen = changes;
     }
     Optional<byte[]> sealed =
-        database.transaction(
+        database.query(
             connection -> {
               try (PreparedStatement query =
                   connection.prepareStatement("SELECT service_token FROM cluster WHERE id = ?")) {

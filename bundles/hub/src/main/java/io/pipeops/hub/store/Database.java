@@ -4,6 +4,8 @@ import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import java.io.IOException;
 import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.Locale;
 import java.util.Properties;
@@ -146,7 +148,45 @@ final class Database implements AutoCloseable {
    * @throws StoreUnavailableException if the database failed
    */
   <T> T transaction(Work<T> work) {
+    T result = undisturbed(() -> attempt(work));
+    recovered();
+    return result;
+  }
+
+  /**
+   * Like {@link #transaction}, for what only reads. That works on a full disk too, so it says
+   * nothing about the end of a failure.
+   */
+  <T> T query(Work<T> work) {
     return undisturbed(() -> attempt(work));
+  }
+
+  /**
+   * Asks for a sign of life; after a failure, for one that it writes again.
+   *
+   * @throws StoreUnavailableException if there is none
+   */
+  void check() {
+    if (failing) {
+      transaction(Database::touch);
+    } else {
+      query(Database::look);
+    }
+  }
+
+  private static boolean look(Connection connection) throws SQLException {
+    try (PreparedStatement query = connection.prepareStatement("SELECT 1");
+        ResultSet rows = query.executeQuery()) {
+      return rows.next();
+    }
+  }
+
+  /** A change that changes nothing, but is written. */
+  private static int touch(Connection connection) throws SQLException {
+    try (PreparedStatement update =
+        connection.prepareStatement("UPDATE access_token SET kind = kind WHERE kind = 'admin'")) {
+      return update.executeUpdate();
+    }
   }
 
   /**
@@ -188,7 +228,6 @@ final class Database implements AutoCloseable {
           T result = work.run(connection);
           committing = true;
           connection.commit();
-          recovered();
           return result;
         } catch (SQLException | RuntimeException e) {
           rollBack(connection);

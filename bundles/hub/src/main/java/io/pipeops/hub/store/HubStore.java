@@ -6,8 +6,6 @@ import io.pipeops.hub.agents.RegisteredCluster;
 import io.pipeops.hub.agents.Registration;
 import io.pipeops.hub.agents.SessionWatch;
 import java.io.IOException;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -98,15 +96,12 @@ public final class HubStore implements ClusterDirectory, AutoCloseable {
     return new SessionEvents(events);
   }
 
-  /** Asks the database for a sign of life. */
+  /**
+   * Asks the database for a sign of life. After a failure, which may have been a full disk, it must
+   * also write again before it counts as well.
+   */
   public void check() {
-    database.transaction(
-        connection -> {
-          try (PreparedStatement query = connection.prepareStatement("SELECT 1");
-              ResultSet rows = query.executeQuery()) {
-            return rows.next();
-          }
-        });
+    database.check();
   }
 
   // What agents need

@@ -99,7 +99,7 @@ final class PortRecords {
    * @param after the id after which to begin; null for the beginning
    */
   List<ServicePort> list(UUID cluster, UUID after, int limit) {
-    return database.transaction(
+    return database.query(
         connection -> {
           try (PreparedStatement query =
               connection.prepareStatement(

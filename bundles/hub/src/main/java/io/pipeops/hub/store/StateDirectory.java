@@ -51,7 +51,7 @@ public final class StateDirectory implements AutoCloseable {
     } catch (IOException e) {
       throw new IOException(
           ("state_dir %s cannot be written: %s. Free space or give the hub's user a folder that it"
-                  + " may write, then start again")
+                  + " may write")
               .formatted(absolute, reason(e)),
           e);
     }

@@ -183,7 +183,7 @@ final class TokenRecords {
   }
 
   private Optional<Known> query(byte[] hash) {
-    return database.transaction(
+    return database.query(
         connection -> {
           try (PreparedStatement query =
               connection.prepareStatement(
@@ -200,7 +200,7 @@ final class TokenRecords {
 
   /** Tokens in the order of their ids, which is what {@code after} means. */
   List<AccessToken> list(TokenKind kind, UUID cluster, UUID after, int limit) {
-    return database.transaction(
+    return database.query(
         connection -> {
           try (PreparedStatement query =
               connection.prepareStatement(

@@ -246,7 +246,7 @@ final class WriteBehind implements AutoCloseable {
 
   /** The log, newest first. */
   List<LoggedEvent> logged(long before, int limit) {
-    return database.transaction(
+    return database.query(
         connection -> {
           try (PreparedStatement query =
               connection.prepareStatement(

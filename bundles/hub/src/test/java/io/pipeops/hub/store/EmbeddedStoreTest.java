@@ -62,6 +62,27 @@ class EmbeddedStoreTest extends HubStoreContract {
     assertTrue(store.deleteCluster(cluster.id()));
   }
 
+  /** As on a full disk, where all can be read. */
+  @Test
+  void databaseThatCannotWriteIsNotWellUntilItWrites() throws Exception {
+    RegisteredCluster cluster = store.register(agent(), registration("a1", ""));
+    store.check();
+    try (Connection other = direct(home);
+        Statement statement = other.createStatement()) {
+      statement.execute(
+          "ALTER TABLE access_token ADD CONSTRAINT disk_full CHECK (id IS NULL) NOCHECK");
+      assertThrows(StoreUnavailableException.class, () -> store.issueAgentToken("other", "", null));
+      for (int i = 0; i < 2; i++) {
+        assertTrue(store.find(cluster.id()).isPresent());
+        assertThrows(StoreUnavailableException.class, store::check);
+      }
+      statement.execute("ALTER TABLE access_token DROP CONSTRAINT disk_full");
+    }
+    store.check();
+    assertTrue(store.find(cluster.id()).isPresent());
+    store.issueAgentToken("other", "", null);
+  }
+
   /** As after a loss of power, or a full disk, while the first tables were made. */
   @Test
   void tablesThatWereNeverFinishedAreMadeAnew() throws Exception {
