@@ -370,6 +370,25 @@ class ProvisionTest {
   }
 
   @Test
+  void keepsAFeatureThatWaitsIfThereIsNoOther() {
+    feature("alpha", "1.0.0", TestBundle.of("alpha", "1.0.0").behaving("waits"));
+    framework.start();
+    framework.await("alpha", "1.0.0", FeatureState.DEGRADED);
+    long id = framework.serviceId("alpha 1.0.0");
+    framework.awaitReason("alpha", "waits for something");
+    System.setProperty("sample.came", "true");
+    framework.await("alpha", "1.0.0", FeatureState.ACTIVE);
+    assertEquals(id, framework.serviceId("alpha 1.0.0"));
+    System.clearProperty("sample.came");
+    framework.await("alpha", "1.0.0", FeatureState.DEGRADED);
+    feature("alpha", "1.1.0", TestBundle.of("alpha", "1.1.0"));
+    framework.await("alpha", "1.1.0", FeatureState.ACTIVE);
+    feature("alpha", "1.2.0", TestBundle.of("alpha", "1.2.0").behaving("waits"));
+    framework.awaitReason("alpha", "1.2.0");
+    framework.await("alpha", "1.1.0", FeatureState.ACTIVE);
+  }
+
+  @Test
   void badSettingsStopTheStart() {
     framework.settings(LIMITS + "alpha: {limti: 3}\n");
     feature("alpha", "1.0.0");

@@ -15,6 +15,15 @@ public final class BundleDigest {
   /** Largest jar that is accepted. */
   private static final long MAX_JAR = 256L << 20;
 
+  /** It was the copy's fault, not the jar's. */
+  private static final class Unwritten extends IOException {
+    private static final long serialVersionUID = 1;
+
+    Unwritten(IOException cause) {
+      super(cause);
+    }
+  }
+
   private BundleDigest() {}
 
   /** SHA-256 in lower-case hex. */
@@ -35,6 +44,7 @@ public final class BundleDigest {
    * Copies a jar to a place that only this process writes to.
    *
    * @throws BadFeature if the digest is another one; nothing is left then
+   * @throws IOException if the jar cannot be read or the copy cannot be written; it says which
    */
   static void verifiedCopy(Path jar, String sha256, Path target) throws IOException, BadFeature {
     String found;
@@ -45,6 +55,11 @@ public final class BundleDigest {
             StandardOpenOption.TRUNCATE_EXISTING,
             StandardOpenOption.WRITE)) {
       found = copy(jar, copy);
+    } catch (Unwritten failed) {
+      Files.deleteIfExists(target);
+      throw new IOException(
+          "%s cannot be written: %s. Free space there"
+              .formatted(target.getParent(), BoundedCall.reason(failed.getCause())));
     } catch (IOException failed) {
       Files.deleteIfExists(target);
       throw failed;
@@ -79,10 +94,18 @@ public final class BundleDigest {
           throw new IOException(file.getFileName() + " is larger than " + MAX_JAR + " bytes");
         }
         digest.update(buffer, 0, n);
-        copy.write(buffer, 0, n);
+        write(copy, buffer, n);
       }
     }
     return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private static void write(OutputStream copy, byte[] buffer, int length) throws Unwritten {
+    try {
+      copy.write(buffer, 0, length);
+    } catch (IOException failed) {
+      throw new Unwritten(failed);
+    }
   }
 
   private static MessageDigest sha256() {

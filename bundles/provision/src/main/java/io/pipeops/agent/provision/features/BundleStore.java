@@ -120,8 +120,14 @@ final class BundleStore {
           "the bundle %s could not be installed: %s".formatted(key, BoundedCall.reason(failed)),
           true);
     } catch (BundleException failed) {
+      boolean unwritten = failed.getCause() instanceof IOException;
       throw new BadFeature(
-          "the bundle %s could not be installed: %s".formatted(key, BoundedCall.reason(failed)));
+          "the bundle %s could not be installed%s: %s"
+              .formatted(
+                  key,
+                  unwritten ? " in " + framework.getProperty(Constants.FRAMEWORK_STORAGE) : "",
+                  BoundedCall.reason(failed)),
+          unwritten);
     }
   }
 

@@ -137,6 +137,31 @@ final class FeatureHealth {
     return "";
   }
 
+  /** Whether nothing is wrong but what the health checks themselves call temporary. */
+  boolean waits(Collection<Bundle> bundles) throws InterruptedException {
+    if (!atRest(bundles).isEmpty()) {
+      return false;
+    }
+    Set<Bundle> own = new HashSet<>(bundles);
+    for (ServiceReference<HealthCheck> reference : references()) {
+      if (own.contains(reference.getBundle()) && !waits(reference)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private boolean waits(ServiceReference<HealthCheck> reference) throws InterruptedException {
+    try {
+      Result result = BoundedCall.ask("a check", CHECK_LIMIT, () -> execute(reference));
+      return result == null
+          || result.getStatus() == Result.Status.OK
+          || result.getStatus() == Result.Status.TEMPORARILY_UNAVAILABLE;
+    } catch (BadFeature failed) {
+      return false;
+    }
+  }
+
   private List<ServiceReference<HealthCheck>> references() {
     try {
       return new ArrayList<>(context.getServiceReferences(HealthCheck.class, CHECKS));

@@ -163,6 +163,8 @@ final class PlanRun {
     for (Map.Entry<String, String> each : found.entrySet()) {
       if (each.getValue().isEmpty()) {
         accept(each.getKey());
+      } else if (mayWait(each.getKey())) {
+        keepWaiting(each.getKey(), each.getValue());
       } else {
         fail(each.getKey(), each.getValue(), PlanRunner.Fault.CONTENT);
       }
@@ -173,6 +175,26 @@ final class PlanRun {
     RunningFeature feature = fresh.get(name);
     feature.become(FeatureState.ACTIVE, "");
     log.info("Running feature={} version={}", name, feature.version());
+  }
+
+  /**
+   * A feature of which there is no other version, and which waits for something that it says will
+   * come: it would only be taken away to be tried again later.
+   */
+  private boolean mayWait(String name) throws InterruptedException {
+    RunningFeature feature = fresh.get(name);
+    return running.stream().noneMatch(f -> f != feature && f.name().equals(name))
+        && health.waits(feature.bundles());
+  }
+
+  private void keepWaiting(String name, String reason) {
+    RunningFeature feature = fresh.get(name);
+    feature.become(FeatureState.DEGRADED, reason);
+    log.warn(
+        "Feature waits feature={} version={}: {}; it keeps running",
+        name,
+        feature.version(),
+        reason);
   }
 
   private void drain(PlanStep step) throws InterruptedException {
