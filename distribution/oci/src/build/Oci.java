@@ -148,7 +148,11 @@ class Oci {
   /** The distribution's, without what this image leaves out, with what is not a library of ours. */
   private String billOfMaterials(String version, String digest, Set<String> leftOut) throws IOException {
     ObjectMapper mapper = new ObjectMapper();
-    ObjectNode bom = (ObjectNode) mapper.readTree(image.resolveSibling("bom.json").toFile());
+    Path all = image.resolveSibling("bom.json");
+    if (!Files.exists(all)) {
+      throw new IOException(all + " is missing; the plugin that makes it does nothing offline: build without -o");
+    }
+    ObjectNode bom = (ObjectNode) mapper.readTree(all.toFile());
     Set<String> gone = new TreeSet<>();
     ArrayNode components = (ArrayNode) bom.get("components");
     for (Iterator<JsonNode> i = components.iterator(); i.hasNext(); ) {
