@@ -247,7 +247,7 @@ class DeploymentIT {
 
     at.secret("hub-database", Map.of("username", HubDatabase.USER, "password", database.password));
     at.restartHub();
-    at.agent.with("replicas", 1).install();
+    at.agent.with("replicas", 1).with("resources.limits.cpu", "1").install();
     String cluster = at.cluster();
     at.restartHub();
     assertEquals(cluster, at.cluster());
