@@ -4,12 +4,17 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 
 /** Reads the settings that environment variables give. */
 final class EnvironmentSettings {
   private static final Pattern OURS = Pattern.compile("(PIPEOPS|AGENT|HUB)_.*");
+
+  /** What the start script reads, before there are settings. */
+  private static final Set<String> OF_THE_SCRIPT =
+      Set.of("PIPEOPS_MEMORY_PROFILE", "PIPEOPS_JAVA_OPTIONS");
 
   /** What Kubernetes puts into a container for a Service that happens to be called like us. */
   private static final Pattern SERVICE_LINK =
@@ -63,7 +68,9 @@ final class EnvironmentSettings {
   }
 
   private static void unknown(String name, SettingLookup lookup, Findings findings) {
-    if (!OURS.matcher(name).matches() || SERVICE_LINK.matcher(name).matches()) {
+    if (!OURS.matcher(name).matches()
+        || SERVICE_LINK.matcher(name).matches()
+        || OF_THE_SCRIPT.contains(name)) {
       return;
     }
     String nearest = lookup.nearestEnvironment(name);

@@ -239,6 +239,8 @@ class EvaluationTest {
                 "PIPEOPS_AGENT_PORT_8080_TCP_ADDR", "10.0.0.1",
                 "AGENT_PORT_8080_TCP", "tcp://10.0.0.1:8080",
                 "PIPEOPS_TOKN", "secret",
+                "PIPEOPS_MEMORY_PROFILE", "small",
+                "PIPEOPS_JAVA_OPTIONS", "-Xmx64m",
                 "PATH", "/bin"));
     assertEquals(List.of(), evaluation.problems());
     assertEquals(
