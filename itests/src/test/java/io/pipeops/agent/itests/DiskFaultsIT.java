@@ -165,7 +165,7 @@ class DiskFaultsIT {
     Await.until("ready again", LIMIT, () -> hub("/ready").statusCode() == 200);
     assertEquals(201, token("token-last").statusCode());
     kept.add("token-last");
-    assertEquals(Set.copyOf(kept), tokens());
+    assertTrue(tokens().containsAll(kept), () -> kept + " should be known");
     assertEquals(200, spine.get("/version").statusCode());
     said = Files.readString(log);
     assertTrue(said.contains(FaultSigns.row(18, "Database fails, every use tries again")), said);
