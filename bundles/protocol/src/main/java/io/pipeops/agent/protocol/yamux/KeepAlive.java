@@ -16,7 +16,12 @@ final class KeepAlive {
   private long dueAt;
   private boolean stopped;
 
+  /**
+   * The shortest of late, for a longer one waited somewhere: windows that grew by such would hold
+   * more than the line can. It rises slowly, because the line may have become longer.
+   */
   private volatile long roundTrip;
+
   private volatile long heardAt = System.nanoTime();
 
   KeepAlive(YamuxSession session, YamuxSettings settings) {
@@ -97,8 +102,13 @@ final class KeepAlive {
   synchronized void answered(int answer) {
     if (pending && answer == value) {
       pending = false;
-      roundTrip = Math.max(1, System.nanoTime() - sentAt);
+      roundTrip = shortest(roundTrip, Math.max(1, System.nanoTime() - sentAt));
     }
+  }
+
+  /** The next value after one, or after 0 for none. */
+  static long shortest(long before, long measured) {
+    return before == 0 ? measured : Math.min(measured, before + before / 4 + 1);
   }
 
   long roundTripNanos() {

@@ -246,7 +246,7 @@ public final class YamuxSession implements AutoCloseable {
     return bytesSent.get();
   }
 
-  /** The last measured time between a ping and its answer; zero if there is none yet. */
+  /** The shortest time of late between a ping and its answer; zero if there is none yet. */
   public Duration roundTrip() {
     return Duration.ofNanos(keepAlive.roundTripNanos());
   }

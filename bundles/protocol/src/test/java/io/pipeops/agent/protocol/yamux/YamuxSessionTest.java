@@ -338,6 +338,20 @@ class YamuxSessionTest {
     slow.release();
   }
 
+  /** An answer that waited behind data says nothing about the line. */
+  @Test
+  void aLateAnswerHardlyRaisesTheRoundTrip() {
+    assertEquals(1000, KeepAlive.shortest(0, 1000));
+    assertEquals(800, KeepAlive.shortest(1000, 800));
+    assertEquals(1001, KeepAlive.shortest(800, 1_000_000));
+    long longer = 1000;
+    for (int i = 0; i < 32; i++) {
+      longer = KeepAlive.shortest(longer, 1_000_000);
+    }
+    assertEquals(1_000_000, longer, "the line has become longer");
+    assertEquals(2, KeepAlive.shortest(1, 5));
+  }
+
   @Test
   void aSilentPeerEndsTheSession() {
     session(Duration.ofMillis(20), Duration.ofMillis(50), Duration.ofMinutes(5));
