@@ -112,7 +112,7 @@ stale() {
   [ -x "$image/bin/pipeops-agent" ] && [ -f "${built[0]}" ] || return 0
   local newer
   newer=$(find "$root/pom.xml" "$root/bundles" "$root/features" "$root/distribution" \
-    \( -name target -o -path '*/src/test' \) -prune -o -type f -newer "${built[0]}" -print -quit)
+    \( -name target -o -path '*/src/test' -o -name .jqwik-database \) -prune -o -type f -newer "${built[0]}" -print -quit)
   [ -n "$newer" ]
 }
 
