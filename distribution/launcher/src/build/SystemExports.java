@@ -29,7 +29,7 @@ class SystemExports {
 
   /** Only for the launcher itself: no bundle may see them. */
   private static final Set<String> PRIVATE =
-      Set.of("org.apache.felix.framework", "agent-launcher", "picocli");
+      Set.of("org.apache.felix.framework", "agent-launcher", "commons-cli");
 
   private static final Pattern JAR = Pattern.compile("(.+?)-(\\d[\\w.]*?)(-light)?\\.jar");
   private static final Pattern CLAUSE = Pattern.compile("((?:[^,\"]|\"[^\"]*\")+)");

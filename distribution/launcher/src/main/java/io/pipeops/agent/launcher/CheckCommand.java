@@ -7,7 +7,7 @@ import java.io.PrintStream;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
-import picocli.CommandLine.ParseResult;
+import org.apache.commons.cli.ParseException;
 
 /**
  * {@code pipeops-agent check}: asks an agent whether it is connected and registered, and with a hub
@@ -25,12 +25,10 @@ final class CheckCommand {
     this.err = err;
   }
 
-  int run(ParseResult command) throws IOException {
-    String address =
-        command.matchedOptionValue("--address", "http://127.0.0.1:8080").replaceAll("/+$", "");
-    long end =
-        System.nanoTime() + Duration.ofSeconds(command.matchedOptionValue("--wait", 0)).toNanos();
-    String hub = command.matchedOptionValue("--hub", null);
+  int run(CommandLine line) throws IOException, ParseException {
+    String address = line.text("--address", "http://127.0.0.1:8080").replaceAll("/+$", "");
+    long end = System.nanoTime() + Duration.ofSeconds(line.number("--wait", 0)).toNanos();
+    String hub = line.text("--hub", null);
     if (!passes(() -> ready(address), end)) {
       return ExitCode.FAILURE;
     }
@@ -38,9 +36,9 @@ final class CheckCommand {
       HubClient client =
           HubClient.of(
               hub.replaceAll("/+$", ""),
-              required(command, "--hub-token-file"),
-              command.matchedOptionValue("--hub-ca-file", null));
-      String name = command.matchedOptionValue("--cluster-name", "");
+              required(line, "--hub-token-file"),
+              line.text("--hub-ca-file", null));
+      String name = line.text("--cluster-name", "");
       if (!passes(() -> roundTrip(client, name), end)) {
         return ExitCode.FAILURE;
       }
@@ -48,8 +46,8 @@ final class CheckCommand {
     return ExitCode.OK;
   }
 
-  private static Path required(ParseResult command, String option) throws IOException {
-    String value = command.matchedOptionValue(option, null);
+  private static Path required(CommandLine line, String option) throws IOException {
+    String value = line.text(option, null);
     if (value == null) {
       throw new IOException(
           "--hub needs " + option + ", a file with the hub's administrator token");

@@ -1,236 +1,198 @@
 package io.pipeops.agent.launcher;
 
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Model.OptionSpec;
-import picocli.CommandLine.ParseResult;
+import java.util.Locale;
+import org.apache.commons.cli.DefaultParser;
+import org.apache.commons.cli.MissingArgumentException;
+import org.apache.commons.cli.Option;
+import org.apache.commons.cli.Options;
+import org.apache.commons.cli.ParseException;
 
 /**
- * The command line: our commands, and the flags of the existing agent as options of {@code run}.
+ * A command line that was understood. What is wrong with one is told by a {@link ParseException}
+ * whose message is for the person who typed it; it shows names, never the value of an option that
+ * may hold a secret.
  */
 final class CommandLine {
-  /**
-   * Flags of the existing agent that take text. The settings registry knows what they stand for.
-   */
-  private static final Map<String, String> EXISTING = new LinkedHashMap<>();
+  private final Command command;
+  private final boolean help;
+  private final org.apache.commons.cli.CommandLine given;
 
-  static {
-    EXISTING.put("pipeops-url", "Control plane to connect to (link.url)");
-    EXISTING.put("token", "API token; visible in the process list, so prefer link.token_file");
-    EXISTING.put("cluster-name", "Name to register as (link.cluster_name)");
-    EXISTING.put("agent-id", "Fixed identity (link.agent_id)");
-    EXISTING.put(
-        "kubeconfig", "Cluster to serve (kubernetes.kubeconfig); default: the one it runs in");
-    EXISTING.put("in-cluster", "Accepted; without a kubeconfig this is always so");
-    for (String name :
-        List.of(
-            "enabled",
-            "namespace",
-            "release-name",
-            "env-mode",
-            "env-vm-ip",
-            "gwapi-enabled",
-            "gwapi-gateway-class",
-            "istio-enabled",
-            "istio-service-create",
-            "istio-service-namespace",
-            "gwapi-listeners-json",
-            "gwapi-tcp-routes-json",
-            "gwapi-udp-routes-json",
-            "istio-servers-json",
-            "istio-tcp-routes-json",
-            "istio-tls-routes-json")) {
-      EXISTING.put("gateway-" + name, "");
-    }
-  }
-
-  private CommandLine() {}
-
-  static picocli.CommandLine create(String version) {
-    CommandSpec root = CommandSpec.create().name("pipeops-agent").version(version);
-    root.usageMessage()
-        .description(
-            "Connects a Kubernetes cluster to its control plane over one outbound WebSocket.");
-    help(root);
-    command(root, "run", "Run the agent (the default command).", true);
-    command(root, "hub", "Run a self-hosted control plane and gateway.", true);
-    command(root, "sandbox", "Run agent, hub and an embedded Kubernetes API in one process.", true);
-    command(root, "validate", "Check settings and feature files without starting anything.", true);
-    root.subcommands()
-        .get("validate")
-        .getCommandSpec()
-        .addOption(
-            OptionSpec.builder("--program")
-                .paramLabel("NAME")
-                .type(Program.class)
-                .description("Whose settings to check: agent (default), hub or sandbox")
-                .build());
-    CommandSpec features =
-        command(
-            root,
-            "features",
-            "List what the running agent consists of, and why something does not run.",
-            false);
-    features.addOption(
-        OptionSpec.builder("--address")
-            .paramLabel("URL")
-            .type(String.class)
-            .description(
-                "Local HTTP address of the agent; default: from --run-dir, else http://127.0.0.1:8080")
-            .build());
-    features.addOption(
-        OptionSpec.builder("--run-dir")
-            .paramLabel("DIR")
-            .type(String.class)
-            .description("Run folder of the agent to ask")
-            .build());
-    features.addOption(
-        OptionSpec.builder("--json")
-            .type(boolean.class)
-            .description("Print the answer as it is")
-            .build());
-    CommandSpec check =
-        command(
-            root,
-            "check",
-            "Ask a running agent whether it is connected and registered; with --hub, also go once through the hub to its cluster.",
-            false);
-    check.addOption(
-        text(
-            "--address", "URL", "Local HTTP address of the agent; default: http://127.0.0.1:8080"));
-    check.addOption(
-        OptionSpec.builder("--wait")
-            .paramLabel("SECONDS")
-            .type(Integer.class)
-            .description("How long to wait for it; default: not at all")
-            .build());
-    check.addOption(text("--hub", "URL", "Address of the hub"));
-    check.addOption(
-        text("--hub-token-file", "FILE", "File with an administrator's token of the hub"));
-    check.addOption(text("--hub-ca-file", "FILE", "PEM file with the hub's CA"));
-    check.addOption(text("--cluster-name", "NAME", "Name of the agent's cluster at the hub"));
-    command(root, "version", "Print version, commit and Java run time.", false);
-    picocli.CommandLine line = new picocli.CommandLine(root);
-    line.setUsageHelpAutoWidth(true);
-    line.setCaseInsensitiveEnumValuesAllowed(true);
-    return line;
+  private CommandLine(Command command, boolean help, org.apache.commons.cli.CommandLine given) {
+    this.command = command;
+    this.help = help;
+    this.given = given;
   }
 
   /**
-   * The arguments with {@code run} put in front where the existing agent's command line has no
-   * command.
+   * Without a command in front, as the existing agent is called, the arguments are those of run.
    */
-  static String[] withCommand(String[] args) {
-    if (args.length > 0
-        && (!args[0].startsWith("-")
-            || List.of("-h", "--help", "-V", "--version").contains(args[0]))) {
-      return args;
+  static CommandLine parse(String... args) throws ParseException {
+    String first = args.length == 0 ? "" : args[0];
+    if (isHelp(first)) {
+      return new CommandLine(null, true, null);
     }
-    List<String> all = new ArrayList<>(List.of("run"));
-    all.addAll(List.of(args));
-    return all.toArray(String[]::new);
+    if (first.equals("-V") || first.equals("--version")) {
+      return new CommandLine(Command.VERSION, false, null);
+    }
+    int from = first.isEmpty() || first.startsWith("-") ? 0 : 1;
+    Command command = from == 0 ? Command.RUN : Command.named(first);
+    for (int i = from; i < args.length; i++) {
+      if (isHelp(args[i])) {
+        return new CommandLine(command, true, null);
+      }
+    }
+    return new CommandLine(command, false, parse(command, args, from));
   }
 
-  private static CommandSpec command(CommandSpec root, String name, String text, boolean starts) {
-    CommandSpec spec = CommandSpec.create().name(name);
-    spec.usageMessage().description(text);
-    help(spec);
-    if (starts) {
-      spec.addOption(
-          text(
-              "--config",
-              "FILE",
-              "Settings file (YAML); default: .pipeops-agent or .pipeops-agent.yaml in the home folder, /etc/pipeops or here; then /etc/pipeops/config.yaml"));
-      spec.addOption(
-          text(
-              "--features-dir",
-              "DIR",
-              "Folder of feature files; default: features/ of the distribution"));
-      spec.addOption(
-          text(
-              "--run-dir",
-              "DIR",
-              "Private folder for what lives as long as the process; default: a temporary one"));
-      spec.addOption(text("--log-level", "LEVEL", "debug, info, warn or error"));
-      spec.addOption(text("--log-format", "FORMAT", "json or text; default: text on a terminal"));
-      spec.addOption(
-          OptionSpec.builder("--set")
-              .paramLabel("KEY=VALUE")
-              .arity("1")
-              .type(List.class)
-              .auxiliaryTypes(String.class)
-              .description("One setting, such as tunnel.drain_seconds=5; may be repeated")
-              .build());
-      spec.addOption(
-          OptionSpec.builder("--safe")
-              .type(boolean.class)
-              .description("Start the platform only, no feature")
-              .build());
-      EXISTING.forEach(
-          (flag, description) ->
-              spec.addOption(
-                  OptionSpec.builder("--" + flag)
-                      .paramLabel("VALUE")
-                      .arity("0..1")
-                      .fallbackValue("true")
-                      .hidden(flag.startsWith("gateway-"))
-                      .type(String.class)
-                      .description(description)
-                      .build()));
-    }
-    root.addSubcommand(name, spec);
-    return spec;
-  }
-
-  private static OptionSpec text(String name, String label, String description) {
-    return OptionSpec.builder(name)
-        .paramLabel(label)
-        .type(String.class)
-        .description(description)
-        .build();
-  }
-
-  private static void help(CommandSpec spec) {
-    spec.addOption(
-        OptionSpec.builder("-h", "--help")
-            .usageHelp(true)
-            .type(boolean.class)
-            .description("Show this text")
-            .build());
-    if (spec.version().length > 0) {
-      spec.addOption(
-          OptionSpec.builder("-V", "--version")
-              .versionHelp(true)
-              .type(boolean.class)
-              .description("Show the version")
-              .build());
-    }
+  private static boolean isHelp(String arg) {
+    return arg.equals("-h") || arg.equals("--help");
   }
 
   /**
-   * The lines for the settings registry: {@code --set} as they are, existing flags as {@code
-   * flag:name=value}.
+   * The parser would take an option that it does not know for the value of the one before, and
+   * {@code -token} for {@code --token}.
    */
-  static List<String> flags(ParseResult command) {
+  private static void refuseUnknown(String[] args, int from, Options options)
+      throws ParseException {
+    Option open = null;
+    for (int i = from; i < args.length; i++) {
+      String name = name(args[i]);
+      Option option = name.startsWith("--") ? options.getOption(name) : null;
+      if (option == null && name.startsWith("-") && name.length() > 1) {
+        throw new ParseException(
+            open == null
+                ? "Unknown option: '" + name + "'"
+                : "Unknown option"
+                    + (isToken(open) ? "" : " '" + name + "'")
+                    + " behind '--"
+                    + open.getLongOpt()
+                    + "'; a value that begins with '-' is given as "
+                    + usage(open));
+      }
+      open = option != null && option.hasArg() && name.equals(args[i]) ? option : null;
+    }
+  }
+
+  private static org.apache.commons.cli.CommandLine parse(Command command, String[] args, int from)
+      throws ParseException {
+    Options options = command.options();
+    refuseUnknown(args, from, options);
+    org.apache.commons.cli.CommandLine given;
+    try {
+      given =
+          DefaultParser.builder()
+              .setAllowPartialMatching(false)
+              .setStripLeadingAndTrailingQuotes(false)
+              .get()
+              .parse(options, Arrays.copyOfRange(args, from, args.length), true);
+    } catch (MissingArgumentException e) {
+      Option option = e.getOption();
+      throw new ParseException(
+          "Option '--" + option.getLongOpt() + "' needs a value: " + usage(option));
+    }
+    int rest = given.getArgList().size();
+    if (rest > 0) {
+      // The parser stops at what is no option. It may be the second half of a token: not shown.
+      int stray = args.length - rest;
+      throw new ParseException(
+          args[stray].startsWith("--")
+              ? "Option '" + name(args[stray]) + "' takes no value"
+              : "Argument "
+                  + (stray + 1)
+                  + " is neither an option nor the value of one, and "
+                  + command.id()
+                  + " takes nothing else");
+    }
+    for (Option option : given.getOptions()) {
+      if (given.getOptionCount(option) > 1 && !option.getLongOpt().equals("set")) {
+        throw new ParseException("Option '--" + option.getLongOpt() + "' is given more than once");
+      }
+    }
+    return given;
+  }
+
+  private static String name(String arg) {
+    int equals = arg.indexOf('=');
+    return equals < 0 ? arg : arg.substring(0, equals);
+  }
+
+  private static boolean isToken(Option option) {
+    return option.getLongOpt().equals("token");
+  }
+
+  /** How the option is written with a value, such as {@code --config=FILE}. */
+  private static String usage(Option option) {
+    return "--" + option.getLongOpt() + "=" + option.getArgName();
+  }
+
+  /** Null is the program as a whole, of which only help can be asked. */
+  Command command() {
+    return command;
+  }
+
+  /** Whether help is asked for; nothing else was looked at then. */
+  boolean asksForHelp() {
+    return help;
+  }
+
+  boolean has(String option) {
+    return given.hasOption(option);
+  }
+
+  /** The value, or else this. */
+  String text(String option, String otherwise) {
+    return given.getOptionValue(option, otherwise);
+  }
+
+  /** The value, or else this. */
+  int number(String option, int otherwise) throws ParseException {
+    String value = text(option, null);
+    try {
+      return value == null ? otherwise : Integer.parseInt(value);
+    } catch (NumberFormatException e) {
+      throw new ParseException("Option '" + option + "' is a whole number, not '" + value + "'");
+    }
+  }
+
+  /** What the command starts, or whose settings it checks. */
+  Program program() throws ParseException {
+    if (command == Command.HUB) {
+      return Program.HUB;
+    }
+    if (command == Command.SANDBOX) {
+      return Program.SANDBOX;
+    }
+    String name = text("--program", Program.AGENT.id());
+    for (Program program : Program.values()) {
+      if (program.id().equals(name.toLowerCase(Locale.ROOT))) {
+        return program;
+      }
+    }
+    throw new ParseException(
+        "Option '--program' is one of agent, hub and sandbox, not '" + name + "'");
+  }
+
+  /**
+   * The lines for the settings registry: existing flags as {@code flag:name=value}, and after them
+   * {@code --set} as they are.
+   */
+  List<String> flags() {
     List<String> lines = new ArrayList<>();
-    EXISTING
-        .keySet()
-        .forEach(
-            flag -> {
-              String value = command.matchedOptionValue("--" + flag, null);
-              if (value != null) {
-                lines.add("flag:" + flag + "=" + value);
-              }
-            });
-    String level = command.matchedOptionValue("--log-level", null);
-    if (level != null) {
-      lines.add("flag:log-level=" + level);
+    for (Option option : given.getOptions()) {
+      if (option.hasOptionalArg()) {
+        lines.add("flag:" + option.getLongOpt() + "=" + option.getValue("true"));
+      } else if (option.getLongOpt().equals("log-level")) {
+        lines.add("flag:log-level=" + option.getValue());
+      }
     }
-    List<String> set = command.matchedOptionValue("--set", List.of());
-    lines.addAll(set);
+    for (Option option : given.getOptions()) {
+      if (option.getLongOpt().equals("set")) {
+        lines.add(option.getValue());
+      }
+    }
     return lines;
   }
 }

@@ -10,7 +10,6 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import picocli.CommandLine.ParseResult;
 
 /**
  * {@code pipeops-agent features}: asks the running agent over its local HTTP port and prints a
@@ -28,8 +27,8 @@ final class FeaturesCommand {
     this.err = err;
   }
 
-  int run(ParseResult command) throws IOException {
-    String address = address(command);
+  int run(CommandLine line) throws IOException {
+    String address = address(line);
     byte[] answer;
     try {
       answer = get(URI.create(address + "/api/features"));
@@ -42,7 +41,7 @@ final class FeaturesCommand {
               + "); name its port with --address or its run folder with --run-dir");
       return ExitCode.FAILURE;
     }
-    if (command.matchedOptionValue("--json", false)) {
+    if (line.has("--json")) {
       out.println(new String(answer, StandardCharsets.UTF_8));
       return ExitCode.OK;
     }
@@ -50,9 +49,9 @@ final class FeaturesCommand {
     return ExitCode.OK;
   }
 
-  private static String address(ParseResult command) throws IOException {
-    String address = command.matchedOptionValue("--address", null);
-    String runDir = command.matchedOptionValue("--run-dir", null);
+  private static String address(CommandLine line) throws IOException {
+    String address = line.text("--address", null);
+    String runDir = line.text("--run-dir", null);
     if (address != null) {
       return address.replaceAll("/+$", "");
     }

@@ -7,13 +7,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
-import java.util.stream.Stream;
+import org.apache.commons.cli.ParseException;
 import org.osgi.framework.BundleException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.ParseResult;
 
 /** {@code pipeops-agent}: parses the command line and does what it says. */
 public final class Main {
@@ -26,20 +23,18 @@ public final class Main {
 
   static int run(String[] args, Map<String, String> env) {
     try {
-      Build build = new Build();
-      picocli.CommandLine line = CommandLine.create(build.toString());
-      ParseResult parsed = line.parseArgs(CommandLine.withCommand(args));
-      if (picocli.CommandLine.printHelpIfRequested(parsed)) {
+      CommandLine line = CommandLine.parse(args);
+      if (line.asksForHelp()) {
+        HelpText.print(line.command(), System.out);
         return ExitCode.OK;
       }
-      ParseResult command = parsed.subcommand();
-      return switch (command.commandSpec().name()) {
-        case "version" -> print(build.toString());
-        case "features" -> new FeaturesCommand(System.out, System.err).run(command);
-        case "check" -> new CheckCommand(System.out, System.err).run(command);
-        default -> start(command, build, env);
+      return switch (line.command()) {
+        case VERSION -> print(new Build().toString());
+        case FEATURES -> new FeaturesCommand(System.out, System.err).run(line);
+        case CHECK -> new CheckCommand(System.out, System.err).run(line);
+        case RUN, HUB, SANDBOX, VALIDATE -> start(line, env);
       };
-    } catch (ParameterException e) {
+    } catch (ParseException e) {
       System.err.println("pipeops-agent: " + e.getMessage());
       System.err.println("Try: pipeops-agent --help");
       return ExitCode.USAGE;
@@ -54,14 +49,13 @@ public final class Main {
     return ExitCode.OK;
   }
 
-  private static int start(ParseResult command, Build build, Map<String, String> env)
-      throws IOException, BundleException {
+  private static int start(CommandLine line, Map<String, String> env)
+      throws IOException, BundleException, ParseException {
+    Build build = new Build();
     Logging logging =
-        new Logging(
-            command.matchedOptionValue("--log-format", logFormat(env)),
-            command.matchedOptionValue("--log-level", "info"));
+        new Logging(line.text("--log-format", logFormat(env)), line.text("--log-level", "info"));
     Logger log = LoggerFactory.getLogger(Main.class);
-    Options options = options(command, env);
+    Options options = options(line, env);
     if (!options.mode().equals("validate")) {
       log.info(
           "Starting program={} {} settings={}", options.program().id(), build, options.settings());
@@ -94,35 +88,28 @@ public final class Main {
     framework.requestExit(ExitCode.OK);
   }
 
-  private static Options options(ParseResult command, Map<String, String> env) throws IOException {
+  private static Options options(CommandLine line, Map<String, String> env)
+      throws IOException, ParseException {
     String home = System.getProperty("agent.home");
     if (home == null) {
       throw new IOException(
           "The system property agent.home is not set; start it with bin/pipeops-agent");
     }
     Path homePath = Path.of(home).toAbsolutePath().normalize();
-    Program program =
-        switch (command.commandSpec().name()) {
-          case "hub" -> Program.HUB;
-          case "sandbox" -> Program.SANDBOX;
-          case "validate" -> command.matchedOptionValue("--program", Program.AGENT);
-          default -> Program.AGENT;
-        };
+    Program program = line.program();
     String mode =
-        command.commandSpec().name().equals("validate")
-            ? "validate"
-            : command.matchedOptionValue("--safe", false) ? "safe" : "run";
-    Optional<String> config = Optional.ofNullable(command.matchedOptionValue("--config", null));
-    Path settings = config.map(Path::of).or(() -> defaultSettings(env)).orElse(null);
-    String features = command.matchedOptionValue("--features-dir", null);
-    String runDir = command.matchedOptionValue("--run-dir", null);
+        line.command() == Command.VALIDATE ? "validate" : line.has("--safe") ? "safe" : "run";
+    String config = line.text("--config", null);
+    Path settings = config == null ? defaultSettings(env) : Path.of(config);
+    String features = line.text("--features-dir", null);
+    String runDir = line.text("--run-dir", null);
     Path run =
         runDir == null ? RunFolder.temporary() : RunFolder.at(Path.of(runDir).toAbsolutePath());
     List<String> flags = new ArrayList<>();
     if (program == Program.SANDBOX) {
       flags.addAll(sandbox(run));
     }
-    flags.addAll(CommandLine.flags(command));
+    flags.addAll(line.flags());
     return new Options(
         homePath,
         program,
@@ -150,15 +137,19 @@ public final class Main {
         "http.host=127.0.0.1");
   }
 
-  /** Where the existing agent looks, and then where the chart mounts its file. */
-  private static Optional<Path> defaultSettings(Map<String, String> env) {
+  /** Where the existing agent looks, and then where the chart mounts its file; null if nowhere. */
+  private static Path defaultSettings(Map<String, String> env) {
     String home = env.getOrDefault("HOME", "/nonexistent");
-    return Stream.of(home, "/etc/pipeops", ".")
-        .flatMap(
-            dir -> Stream.of(".pipeops-agent", ".pipeops-agent.yaml").map(f -> Path.of(dir, f)))
-        .filter(Files::isRegularFile)
-        .findFirst()
-        .or(() -> Optional.of(Path.of("/etc/pipeops/config.yaml")).filter(Files::isRegularFile));
+    for (String dir : List.of(home, "/etc/pipeops", ".")) {
+      for (String name : List.of(".pipeops-agent", ".pipeops-agent.yaml")) {
+        Path file = Path.of(dir, name);
+        if (Files.isRegularFile(file)) {
+          return file;
+        }
+      }
+    }
+    Path mounted = Path.of("/etc/pipeops/config.yaml");
+    return Files.isRegularFile(mounted) ? mounted : null;
   }
 
   private static String logFormat(Map<String, String> env) {

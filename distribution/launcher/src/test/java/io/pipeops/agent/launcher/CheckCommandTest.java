@@ -63,7 +63,7 @@ class CheckCommandTest {
     exchange.close();
   }
 
-  private int run(String... args) throws IOException {
+  private int run(String... args) throws Exception {
     String[] all = new String[args.length + 2];
     all[0] = "check";
     all[1] = "--address=http://127.0.0.1:" + server.getAddress().getPort() + "/";
@@ -71,24 +71,24 @@ class CheckCommandTest {
     return new CheckCommand(
             new PrintStream(out, true, StandardCharsets.UTF_8),
             new PrintStream(err, true, StandardCharsets.UTF_8))
-        .run(CommandLine.create("1").parseArgs(all).subcommand());
+        .run(CommandLine.parse(all));
   }
 
   @Test
-  void saysThatTheAgentIsThere() throws IOException {
+  void saysThatTheAgentIsThere() throws Exception {
     assertEquals(ExitCode.OK, run());
     assertTrue(out.toString(StandardCharsets.UTF_8).contains("connected and registered"));
   }
 
   @Test
-  void saysWhyItIsNot() throws IOException {
+  void saysWhyItIsNot() throws Exception {
     ready = false;
     assertEquals(ExitCode.FAILURE, run());
     assertTrue(err.toString(StandardCharsets.UTF_8).contains("link is down"));
   }
 
   @Test
-  void goesThroughTheHubAndLeavesNoToken() throws IOException {
+  void goesThroughTheHubAndLeavesNoToken() throws Exception {
     Path token = Files.writeString(dir.resolve("token"), "admin\n");
     String hub = "--hub=http://127.0.0.1:" + server.getAddress().getPort();
     assertEquals(ExitCode.OK, run(hub, "--hub-token-file=" + token, "--cluster-name=edge"));
