@@ -41,6 +41,7 @@ final class ApiClient implements ApiCalls, AutoCloseable {
   private final Metrics.Counter answered;
   private final Metrics.Counter refused;
   private final Metrics.Counter failed;
+  private final FirstCall firstCall = new FirstCall();
   private HttpClient client;
   private boolean closed;
   private String failure = "";
@@ -75,6 +76,8 @@ final class ApiClient implements ApiCalls, AutoCloseable {
    * Makes a call with a token of the caller's choice.
    *
    * @param body a JSON object; null for none
+   * @param limit until the server has answered for the first time, it is {@link FirstCall#LIMIT} if
+   *     that is longer
    */
   Answer call(
       String method,
@@ -84,7 +87,20 @@ final class ApiClient implements ApiCalls, AutoCloseable {
       Optional<String> token,
       Duration limit)
       throws IOException, InterruptedException {
-    long end = System.nanoTime() + limit.toNanos();
+    long end = firstCall.end(limit);
+    boolean first = firstCall.enter(end);
+    try {
+      return call(method, path, accept, body, token, end);
+    } finally {
+      if (first) {
+        firstCall.leave();
+      }
+    }
+  }
+
+  private Answer call(
+      String method, String path, String accept, byte[] body, Optional<String> token, long end)
+      throws IOException, InterruptedException {
     boolean repeatable = method.equals("GET");
     while (true) {
       long left = end - System.nanoTime();
@@ -114,6 +130,7 @@ final class ApiClient implements ApiCalls, AutoCloseable {
 
   /** A missing right is told apart, because only an operator can give it. */
   private void count(int status) {
+    firstCall.answered();
     (status == 401 || status == 403 ? refused : answered).increment();
   }
 
