@@ -98,7 +98,7 @@ class Assemble {
   private static void touch(Path folder, FileTime time) throws IOException {
     if (Files.isDirectory(folder)) {
       try (Stream<Path> files = Files.walk(folder)) {
-        for (Path file : files.filter(f -> !f.toString().endsWith(".jsa")).toList()) {
+        for (Path file : files.filter(f -> !f.toString().matches(".*\\.(aot|jsa)")).toList()) {
           Files.setLastModifiedTime(file, time);
         }
       }

@@ -20,12 +20,15 @@ class JavaRuntime {
 
   private static final String CONTAINER_HOME = "/opt/pipeops-agent";
 
+  /** From 25 on the archives of agent and hub are AOT caches, which contain the run time's own classes. */
+  private static final boolean AHEAD_OF_TIME = Runtime.version().feature() >= 25;
+
   public static void main(String[] args) throws IOException, InterruptedException {
     Path jdk = Path.of(System.getProperty("java.home"));
     Path image = Path.of(args[1]);
     Path runtime = image.resolve("runtime");
     FileTime time = FileTime.from(Instant.parse(args.length > 2 ? args[2] : "2026-01-01T00:00:00Z"));
-    String wanted = Runtime.version() + " " + args[0] + " " + PROVIDERS + " " + time;
+    String wanted = Runtime.version() + " " + args[0] + " " + PROVIDERS + " " + time + (AHEAD_OF_TIME ? " without" : " with") + " a base archive";
     options(image.resolve("conf/runtime.args"), time);
     Path mark = image.resolveSibling("runtime.version");
     if (Files.exists(mark) && Files.readString(mark).equals(wanted) && Files.exists(runtime)) {
@@ -42,19 +45,17 @@ class JavaRuntime {
         "--compress", "zip-0",
         "--output", runtime.toString());
     providers(runtime.resolve("conf/security/java.security"));
-    // Before the dump: an archive remembers the time of what it was made from.
+    // Before any archive: it remembers the time of what it was made from.
     touch(runtime, time);
-    // One base archive, for the object layout that we use; the others are only in the way.
+    // One base archive if any, for what starts here; those of the JDK are for other collectors and options.
     try (Stream<Path> files = Files.walk(runtime)) {
       for (Path file : files.filter(f -> f.toString().endsWith(".jsa")).toList()) {
         Files.delete(file);
       }
     }
-    List<String> dump = new ArrayList<>(List.of(runtime.resolve("bin/java").toString(), "-Xshare:dump", "-XX:+UseSerialGC"));
-    if (Runtime.version().feature() >= 25) {
-      dump.add("-XX:+UseCompactObjectHeaders");
+    if (!AHEAD_OF_TIME) {
+      run(runtime.resolve("bin/java").toString(), "-Xshare:dump", "-XX:+UseSerialGC");
     }
-    run(dump.toArray(String[]::new));
     touch(runtime, time);
     Files.writeString(mark, wanted);
   }
@@ -118,7 +119,12 @@ class JavaRuntime {
         if (profile.equals("small")) {
           lines.add("-XX:CompilerDirectivesFile=" + CONTAINER_HOME + "/conf/compiler.json");
         }
-        lines.add("-XX:SharedArchiveFile=" + CONTAINER_HOME + "/lib/" + program + ".jsa");
+        String archive = CONTAINER_HOME + "/lib/" + program;
+        lines.add(AHEAD_OF_TIME ? "-XX:AOTCache=" + archive + ".aot" : "-XX:SharedArchiveFile=" + archive + ".jsa");
+        if (AHEAD_OF_TIME && program.equals("agent") && profile.equals("standard")) {
+          // What the agent's cache has learned is for the first compiler tier only.
+          lines.add("-XX:-AOTReplayTraining");
+        }
         lines.add("-Dagent.home=" + CONTAINER_HOME);
         Path file = conf.resolve("container-" + program + "-" + profile + ".args");
         Files.write(file, lines);

@@ -127,7 +127,7 @@ class Oci {
     ours.putAll(tree("conf", f -> f.equals("conf/compiler.json") || f.startsWith("conf/container-" + program + "-")));
     builder.addFileEntriesLayer(layer("product", ours));
     // Last, since a training run never leaves the same bytes twice.
-    builder.addFileEntriesLayer(layer("archive", tree("lib", f -> f.equals("lib/" + program + ".jsa"))));
+    builder.addFileEntriesLayer(layer("archive", tree("lib", f -> f.matches("lib/" + program + "\\.(aot|jsa)"))));
     JibContainer done =
         builder.containerize(
             Containerizer.to(TarImage.at(out).named(owner + "/pipeops-" + program + ":" + version))
@@ -220,9 +220,9 @@ class Oci {
   /** Files below the distribution that the agent's image leaves out; none for the hub's. */
   private Set<String> hubOnly() throws IOException {
     if (program.equals("hub")) {
-      return Set.of("lib/agent.jsa");
+      return Set.of("lib/agent.aot", "lib/agent.jsa");
     }
-    Set<String> only = new TreeSet<>(Set.of("lib/hub-launcher.jar", "lib/hub.jsa"));
+    Set<String> only = new TreeSet<>(Set.of("lib/hub-launcher.jar", "lib/hub.aot", "lib/hub.jsa"));
     try (JarFile jar = new JarFile(image.resolve("lib/hub-launcher.jar").toFile())) {
       for (String entry : jar.getManifest().getMainAttributes().getValue("Class-Path").split(" ")) {
         if (!entry.equals("agent-launcher.jar")) {
