@@ -18,7 +18,7 @@ import java.util.stream.Stream;
 /**
  * Run by the build: puts the feature files into the image with the digest of every bundle they name, and
  * fails if a feature and the bundles that were built do not fit, or a library is missing. All files
- * get one time, since the class data archive remembers the time of each jar, and every form in which the
+ * get one time, since the AOT cache remembers the time of each jar, and every form in which the
  * image is packed has to keep it. Usage: {@code Assemble <features source folder> <image folder> <time>}.
  */
 class Assemble {

@@ -19,8 +19,7 @@ import org.osgi.framework.connect.ModuleConnector;
 
 /**
  * Makes bundles of jars that lie on the class path (OSGi Core R8, chapter 60): their classes come
- * from the application class loader, so nothing is loaded twice and the class data archive covers
- * them.
+ * from the application class loader, so nothing is loaded twice and the AOT cache covers them.
  */
 final class LibraryConnector implements ModuleConnector {
   static final String SCHEME = "connect:";
