@@ -34,9 +34,11 @@ final class Watches {
   }
 
   void watch(Exchange exchange, Target target) throws IOException, InterruptedException {
-    // Clients that ask for a WebSocket first fall back to plain HTTP at this answer.
+    // Whoever asks for a WebSocket first is told that there is none, and waits for the end of that
+    // answer before it comes by plain HTTP; a failure would only be tried again for 20 seconds.
     if (!exchange.header(HttpHeader.UPGRADE).isEmpty()) {
-      throw ApiException.unavailable("a watch comes over plain HTTP here, not over a WebSocket");
+      exchange.answer(200, "application/json", new byte[0]);
+      return;
     }
     if (!free.tryAcquire()) {
       throw ApiException.tooManyRequests("%d watches are open".formatted(MAX_WATCHES));

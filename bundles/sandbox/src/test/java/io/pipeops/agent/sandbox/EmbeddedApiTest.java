@@ -2,6 +2,8 @@ package io.pipeops.agent.sandbox;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -10,8 +12,12 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.WebSocket;
+import java.net.http.WebSocketHandshakeException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -250,6 +256,28 @@ class EmbeddedApiTest {
       String rest = lines.readLine();
       assertTrue(rest == null || rest.contains("BOOKMARK"), "it ends after its limit: " + rest);
     }
+  }
+
+  /** With 200 a client such as fabric8's turns to plain HTTP at once; a failure it would repeat. */
+  @Test
+  void aWatchByWebSocketIsDeclinedAtOnce() throws Exception {
+    URI uri =
+        URI.create(
+            (client.api.address() + "/api/v1/namespaces/demo/pods?watch=true")
+                .replaceFirst("^https", "wss"));
+    HttpClient http =
+        HttpClient.newBuilder().sslContext(SandboxClient.trusting(client.api.caPem())).build();
+    ExecutionException refused =
+        assertThrows(
+            ExecutionException.class,
+            () ->
+                http.newWebSocketBuilder()
+                    .header("Authorization", "Bearer " + client.api.token())
+                    .buildAsync(uri, new WebSocket.Listener() {})
+                    .get(30, TimeUnit.SECONDS));
+    WebSocketHandshakeException answer =
+        assertInstanceOf(WebSocketHandshakeException.class, refused.getCause());
+    assertEquals(200, answer.getResponse().statusCode());
   }
 
   private static void assertEvent(BufferedReader lines, String type, String name) throws Exception {
