@@ -34,8 +34,9 @@ class Train {
 
   /**
    * A run time whose cache was trained like this compiles what the start uses by the first tier at once, and never again: the
-   * start in the small profile costs a sixth less. What the second tier is kept for there (compiler.json) has to stay unknown,
-   * or it would stay with the first. The standard profile takes the classes only.
+   * start in the small profile costs a sixth less. What the second tier does to every byte of traffic (compiler.json) has to
+   * stay unknown, or it would stay with the first; the arithmetic of handshakes does stay there, and is not worth the second
+   * tier's time. The standard profile takes the classes only.
    */
   private static final String FIRST_TIER_ONLY =
       " -XX:TieredStopAtLevel=1 -XX:CompileCommand=quiet"
