@@ -1,23 +1,32 @@
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
+import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.TreeSet;
+import java.util.jar.Attributes;
 import java.util.jar.JarFile;
+import java.util.jar.JarOutputStream;
+import java.util.jar.Manifest;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import java.util.zip.ZipEntry;
 
 /**
  * Run by the build: puts the feature files into the image with the digest of every bundle they name, and
- * fails if a feature and the bundles that were built do not fit, or a library is missing. All files
+ * fails if a feature and the bundles that were built do not fit, or a library is missing; and puts the
+ * bundles of the base on the class path, where the AOT cache covers them. All files
  * get one time, since the AOT cache remembers the time of each jar, and every form in which the
  * image is packed has to keep it. Usage: {@code Assemble <features source folder> <image folder> <time>}.
  */
@@ -31,6 +40,7 @@ class Assemble {
     Path bundles = image.resolve("bundles");
     Path out = Files.createDirectories(image.resolve("features"));
     TreeSet<String> unnamed = new TreeSet<>();
+    TreeSet<String> base = new TreeSet<>();
     try (Stream<Path> jars = Files.list(bundles)) {
       jars.forEach(j -> unnamed.add(j.getFileName().toString()));
     }
@@ -51,6 +61,9 @@ class Assemble {
           continue;
         }
         unnamed.remove(name);
+        if (feature.getFileName().toString().startsWith("base")) {
+          base.add(name);
+        }
         String entry = matcher.group();
         matcher.appendReplacement(
             done,
@@ -62,6 +75,7 @@ class Assemble {
       Files.writeString(out.resolve(feature.getFileName()), done);
     }
     unnamed.forEach(name -> wrong.add(name + " is in no feature file"));
+    base(image.resolve("lib").resolve("base.jar"), bundles, base);
     libraries(image.resolve("lib"), wrong);
     if (!wrong.isEmpty()) {
       throw new IOException("Features and bundles do not fit:\n  " + String.join("\n  ", wrong));
@@ -71,6 +85,45 @@ class Assemble {
       touch(image.resolve(folder), time);
     }
     System.out.println(features.size() + " feature files, every bundle with its digest");
+  }
+
+  /**
+   * A jar that leads from the launcher's class path to the bundles of the base, and says by which class the launcher
+   * finds each.
+   */
+  private static void base(Path file, Path bundles, TreeSet<String> names) throws IOException {
+    Manifest manifest = new Manifest();
+    manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
+    manifest
+        .getMainAttributes()
+        .put(Attributes.Name.CLASS_PATH, names.stream().map(n -> "../bundles/" + n).collect(Collectors.joining(" ")));
+    List<String> connected = new ArrayList<>();
+    for (String name : names) {
+      try (JarFile jar = new JarFile(bundles.resolve(name).toFile())) {
+        connected.add(
+            name + "=" + jar.stream().map(ZipEntry::getName).filter(n -> n.endsWith(".class")).sorted().findFirst().orElseThrow());
+      }
+    }
+    try (JarOutputStream jar = new JarOutputStream(Files.newOutputStream(file))) {
+      add(jar, JarFile.MANIFEST_NAME, manifest::write);
+      add(
+          jar,
+          "io/pipeops/agent/launcher/base.properties",
+          out -> out.write(("connect=" + String.join(",", connected) + "\n").getBytes(StandardCharsets.UTF_8)));
+    }
+  }
+
+  private interface Content {
+    void writeTo(OutputStream out) throws IOException;
+  }
+
+  private static void add(JarOutputStream jar, String name, Content content) throws IOException {
+    ZipEntry entry = new ZipEntry(name);
+    // The same in every build, whatever the zone.
+    entry.setTimeLocal(LocalDateTime.of(1980, 1, 1, 0, 0));
+    jar.putNextEntry(entry);
+    content.writeTo(jar);
+    jar.closeEntry();
   }
 
   /** Takes away what an earlier build left and no launcher names; finds out what they name and is missing. */

@@ -28,7 +28,7 @@ class JavaRuntime {
     Path image = Path.of(args[1]);
     Path runtime = image.resolve("runtime");
     FileTime time = FileTime.from(Instant.parse(args.length > 2 ? args[2] : "2026-01-01T00:00:00Z"));
-    String wanted = Runtime.version() + " " + args[0] + " " + PROVIDERS + " " + time + (AHEAD_OF_TIME ? " without" : " with") + " a base archive";
+    String wanted = Runtime.version() + " " + args[0] + " " + PROVIDERS + " " + time + (AHEAD_OF_TIME ? " without" : " with") + " a base archive, no SHA-1";
     options(image.resolve("conf/runtime.args"), time);
     Path mark = image.resolveSibling("runtime.version");
     if (Files.exists(mark) && Files.readString(mark).equals(wanted) && Files.exists(runtime)) {
@@ -45,6 +45,7 @@ class JavaRuntime {
         "--compress", "zip-0",
         "--output", runtime.toString());
     providers(runtime.resolve("conf/security/java.security"));
+    constraints(runtime.resolve("conf/security/java.security"));
     // Before any archive: it remembers the time of what it was made from.
     touch(runtime, time);
     // One base archive if any, for what starts here; those of the JDK are for other collectors and options.
@@ -87,6 +88,18 @@ class JavaRuntime {
       throw new IOException("This JDK does not list the security providers " + PROVIDERS);
     }
     Files.write(file, lines);
+  }
+
+  /**
+   * SHA-1 in a server's certificate is refused whoever signed it. The JDK allows it to a private authority, and to know one it
+   * reads its whole trust store in every process that trusts another.
+   */
+  private static void constraints(Path file) throws IOException {
+    String text = Files.readString(file);
+    if (!text.contains("SHA1 jdkCA & usage TLSServer")) {
+      throw new IOException("This JDK has other constraints for SHA-1 certificates: " + file);
+    }
+    Files.writeString(file, text.replace("SHA1 jdkCA & usage TLSServer", "SHA1 usage TLSServer"));
   }
 
   /** Options that not every JDK from 21 on knows. */

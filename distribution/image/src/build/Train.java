@@ -35,14 +35,12 @@ class Train {
   /**
    * A run time whose cache was trained like this compiles what the start uses by the first tier at once, and never again: the
    * start in the small profile costs a sixth less. What the second tier does to every byte of traffic (compiler.json) has to
-   * stay unknown, or it would stay with the first; the arithmetic of handshakes does stay there, and is not worth the second
-   * tier's time. The standard profile takes the classes only.
+   * stay unknown, or it would stay with the first; hashes and the arithmetic of handshakes do stay there, and are not worth the
+   * second tier's time. The standard profile takes the classes only.
    */
   private static final String FIRST_TIER_ONLY =
       " -XX:TieredStopAtLevel=1 -XX:CompileCommand=quiet"
           + " -XX:CompileCommand=exclude,com/sun/crypto/provider/*.*"
-          + " -XX:CompileCommand=exclude,sun/security/provider/SHA*.*"
-          + " -XX:CompileCommand=exclude,sun/security/util/math/*.*"
           + " -XX:CompileCommand=exclude,sun/security/util/math/intpoly/IntegerPolynomial1305.*";
 
   private final Path image;

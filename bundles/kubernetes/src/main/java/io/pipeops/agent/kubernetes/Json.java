@@ -87,7 +87,14 @@ final class Json {
   }
 
   private static Object value(JsonParser parser) throws IOException {
-    return switch (parser.currentToken()) {
+    JsonToken token = parser.currentToken();
+    // Not a case of the switch: that would make it one by patterns, which costs some thirty
+    // generated
+    // classes at the start.
+    if (token == null) {
+      throw new IOException("cut off");
+    }
+    return switch (token) {
       case START_OBJECT -> object(parser);
       case START_ARRAY -> {
         List<Object> list = new ArrayList<>();
@@ -100,7 +107,6 @@ final class Json {
       case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> parser.getNumberValue();
       case VALUE_TRUE -> Boolean.TRUE;
       case VALUE_FALSE -> Boolean.FALSE;
-      case null -> throw new IOException("cut off");
       default -> null;
     };
   }

@@ -51,12 +51,13 @@ final class AgentFramework implements AutoCloseable {
 
   /** What fills a framework with these options; {@code exit} is told the code to end with. */
   static BaseActivator base(Options options, Logging logging, IntConsumer exit) throws IOException {
+    SystemPackages system = new SystemPackages();
     BaseFeature feature =
         BaseFeature.read(
             options.home().resolve("features").resolve(options.program().baseFile()),
-            options.home().resolve("bundles"));
-    return new BaseActivator(
-        new SystemPackages().serviceBundles().keySet(), feature, logging, exit);
+            options.home().resolve("bundles"),
+            system.baseBundles().keySet());
+    return new BaseActivator(system.serviceBundles().keySet(), feature, logging, exit);
   }
 
   /**
@@ -67,10 +68,11 @@ final class AgentFramework implements AutoCloseable {
   static Framework create(Options options, Map<String, String> properties, BaseActivator base)
       throws IOException {
     SystemPackages system = new SystemPackages();
+    Map<String, String> connected = new HashMap<>(system.serviceBundles());
+    connected.putAll(system.baseBundles());
     return new FrameworkFactory()
         .newFramework(
-            configuration(options, system, properties),
-            new LibraryConnector(system.serviceBundles(), base));
+            configuration(options, system, properties), new LibraryConnector(connected, base));
   }
 
   private void boot(BaseActivator base) throws BundleException {

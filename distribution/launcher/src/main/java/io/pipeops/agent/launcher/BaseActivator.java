@@ -69,7 +69,7 @@ final class BaseActivator implements BundleActivator {
       start(context.installBundle(location), SERVICE_LEVEL);
     }
     for (BaseFeature.BaseBundle bundle : feature.bundles()) {
-      start(context.installBundle("reference:" + bundle.jar().toUri()), bundle.startLevel());
+      start(context.installBundle(bundle.location()), bundle.startLevel());
     }
   }
 

@@ -9,7 +9,7 @@ import java.util.Properties;
 
 /**
  * What the class path offers to bundles, as the build found it: exported packages, capabilities,
- * and which jars are service bundles.
+ * and which jars are bundles themselves.
  */
 final class SystemPackages {
   /**
@@ -21,6 +21,7 @@ final class SystemPackages {
           + "javax.management.remote,javax.management.remote.rmi";
 
   private final Properties generated = new Properties();
+  private final Properties base = new Properties();
   private final String packages;
 
   SystemPackages() throws IOException {
@@ -30,6 +31,7 @@ final class SystemPackages {
     Properties hub = new Properties();
     String ours = generated.getProperty("packages") + "," + IMPORTED_NEVER_CALLED;
     packages = load(hub, "hub.properties") ? ours + "," + hub.getProperty("packages") : ours;
+    load(base, "base.properties");
   }
 
   private static boolean load(Properties into, String resource) throws IOException {
@@ -52,8 +54,20 @@ final class SystemPackages {
 
   /** Service bundles by location, each with a class file by which its jar is found. */
   Map<String, String> serviceBundles() {
+    return connected(generated);
+  }
+
+  /**
+   * Bundles of the base by location, in the same form. There is none where the launcher runs
+   * outside an image, such as in a test container; then they are installed as jars.
+   */
+  Map<String, String> baseBundles() {
+    return base.isEmpty() ? Map.of() : connected(base);
+  }
+
+  private static Map<String, String> connected(Properties from) {
     Map<String, String> bundles = new LinkedHashMap<>();
-    Arrays.stream(generated.getProperty("connect").split(","))
+    Arrays.stream(from.getProperty("connect").split(","))
         .map(entry -> entry.split("=", 2))
         .forEach(pair -> bundles.put(LibraryConnector.SCHEME + pair[0], pair[1]));
     return bundles;

@@ -131,7 +131,7 @@ final class SettingsFile {
 
   private void add(String key, SettingLookup.Target target, List<String> values, String source) {
     for (Given earlier : given) {
-      if (earlier.target().setting().equals(target.setting())) {
+      if (earlier.target().setting().key().equals(target.setting().key())) {
         findings.problem(
             source,
             "\"%s\" sets %s, which \"%s\" sets already (%s)"
