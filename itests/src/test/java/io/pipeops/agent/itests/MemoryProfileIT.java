@@ -50,14 +50,24 @@ class MemoryProfileIT {
         new ProcessBuilder("cp", "-a", Program.IMAGE + "/.", dir.toString()).inheritIO().start();
     assertEquals(0, copy.waitFor());
     assertFalse(version(dir, "small", "").contains("mismatch"), "the copy is as good");
-    Path jar;
-    try (Stream<Path> files = Files.list(dir.resolve("lib"))) {
-      jar = files.filter(f -> f.toString().contains("jackson-core-")).findFirst().orElseThrow();
+    refusesChanged(dir, jar(dir.resolve("lib"), "jackson-core-"));
+    refusesChanged(dir, jar(dir.resolve("bundles"), "io.pipeops.agent.link-"));
+    assertFalse(version(dir, "small", "").contains("mismatch"), "every jar is as it was");
+  }
+
+  private static Path jar(Path folder, String name) throws Exception {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.filter(f -> f.toString().contains(name)).findFirst().orElseThrow();
     }
+  }
+
+  private static void refusesChanged(Path image, Path jar) throws Exception {
+    FileTime time = Files.getLastModifiedTime(jar);
     Files.setLastModifiedTime(jar, FileTime.from(Instant.now()));
-    String output = version(dir, "small", "");
+    String output = version(image, "small", "");
     assertTrue(output.contains(FaultSigns.row(21, "shared class paths mismatch")), output);
     assertTrue(output.contains("pipeops-agent 1."), output);
+    Files.setLastModifiedTime(jar, time);
   }
 
   private static long heap(String profile) throws Exception {

@@ -11,6 +11,7 @@ import java.security.KeyStore;
 import java.security.KeyStoreException;
 import java.security.NoSuchAlgorithmException;
 import java.security.cert.CertPathBuilderException;
+import java.security.cert.CertPathValidatorException;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateExpiredException;
 import java.security.cert.CertificateNotYetValidException;
@@ -133,6 +134,11 @@ final class Tls {
       }
       if (t instanceof CertificateNotYetValidException) {
         return "TLS: the peer's certificate is not valid yet; check the clock of this host";
+      }
+      if (t instanceof CertPathValidatorException broken
+          && broken.getReason() == CertPathValidatorException.BasicReason.ALGORITHM_CONSTRAINED) {
+        return "TLS: the peer's certificate is made by an algorithm that is not safe any more: "
+            + PeerText.line(t.getMessage());
       }
     }
     for (Throwable t : chain) {

@@ -89,9 +89,12 @@ class TlsAndProxyTest {
           false,
           new GeneralNames(new GeneralName(GeneralName.dNSName, host)));
     }
+    var signingKey = issuer == null ? keys.getPrivate() : issuer.keys.getPrivate();
+    // By RSA nothing is signed here but what is to be refused.
     var signer =
-        new JcaContentSignerBuilder("SHA256withECDSA")
-            .build(issuer == null ? keys.getPrivate() : issuer.keys.getPrivate());
+        new JcaContentSignerBuilder(
+                signingKey.getAlgorithm().equals("RSA") ? "MD5withRSA" : "SHA256withECDSA")
+            .build(signingKey);
     return new Identified(
         keys, new JcaX509CertificateConverter().getCertificate(builder.build(signer)));
   }
@@ -203,6 +206,11 @@ class TlsAndProxyTest {
     controller = serve(server(ca, "localhost", Duration.ofDays(5)), null);
     start(files, "");
     link.await(s -> s.reason().contains("not valid yet"));
+    controller.close();
+    Identified weak = issue(null, "Weak CA", keys("RSA", 2048), true, "", Duration.ofDays(-1));
+    controller = serve(server(weak, "localhost", Duration.ofDays(-1)), null);
+    start(new TlsFiles(pem("weak.pem", weak), "", "", false), "");
+    link.await(s -> s.reason().contains("not safe any more: ") && s.reason().contains("MD5"));
   }
 
   @Test
