@@ -96,13 +96,6 @@ public final class AgentView {
         : now.status();
   }
 
-  /** Whether there is a link that neither is up nor stands by. */
-  boolean linkIsDown() {
-    Link now = link;
-    LinkState state = now == null ? LinkState.CONNECTED : now.status().state();
-    return state != LinkState.CONNECTED && state != LinkState.STANDBY;
-  }
-
   List<FeatureStatus> features() {
     Features now = features;
     return now == null ? List.of() : now.list();

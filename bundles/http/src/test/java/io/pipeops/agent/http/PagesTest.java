@@ -76,8 +76,6 @@ class PagesTest {
     add(context, new HealthServlet(agent), "/health");
     add(context, new ReadyServlet(agent, readiness, false), "/ready");
     add(context, new ReadyServlet(agent, readiness, true), "/compatible");
-    add(context, new StartedServlet(agent, readiness, Duration.ofDays(1)), "/started");
-    add(context, new StartedServlet(agent, readiness, Duration.ZERO), "/started-by-limit");
     add(context, new VersionServlet(agent), "/version");
     add(context, new RuntimeServlet(agent), "/api/metrics/runtime");
     add(context, new FeatureFlagsServlet(agent), "/api/status/features");
@@ -157,22 +155,6 @@ class PagesTest {
     assertTrue(
         body.contains("\"connected\":true,\"registered\":true,\"connection_state\":\"connected\""),
         body);
-  }
-
-  @Test
-  void hasStartedWhenItWasReadyOnceOrTheLimitIsOver() throws Exception {
-    assertTrue(get(503, "/started").contains("\"status\":\"starting\""));
-    assertTrue(get(200, "/started-by-limit").contains("\"status\":\"started\""));
-    settle();
-    add("link", check(Result.Status.OK, "connected"));
-    get(200, "/ready");
-    agent.link = new FakeLink(LinkState.CONNECTING, "", "");
-    get(503, "/started");
-    agent.link = new FakeLink(LinkState.STANDBY, "", "another replica leads");
-    assertTrue(get(200, "/started").contains("\"status\":\"started\""));
-    add("kubernetes", check(Result.Status.CRITICAL, "no answer"));
-    get(503, "/ready");
-    get(200, "/started");
   }
 
   @Test
