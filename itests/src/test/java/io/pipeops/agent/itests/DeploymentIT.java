@@ -301,9 +301,16 @@ class DeploymentIT {
   private static void seedFaults() throws Exception {
     at.faulty("no-image", Map.of("image.registry", "registry.invalid"));
     at.faulty("no-secret", Map.of("controlPlane.existingSecret.name", "not-there"));
+    // Each failed probe is an event, and the kubelet lets 25 of a pod through at once.
     at.faulty(
         "no-disk",
-        Map.of("workVolume.size", "1Ki", "controlPlane.url", "https://hub.invalid:8443"));
+        Map.of(
+            "workVolume.size",
+            "1Ki",
+            "controlPlane.url",
+            "https://hub.invalid:8443",
+            "readinessProbe.periodSeconds",
+            30));
   }
 
   /** Faults of what surrounds the pod, all at once. */
