@@ -120,10 +120,10 @@ class Oci {
     builder.addFileEntriesLayer(layer("base", new BaseSystem(image.resolve("runtime"), work).files()));
     builder.addFileEntriesLayer(layer("runtime", tree("runtime", f -> true)));
     builder.addFileEntriesLayer(
-        layer("libraries", tree("lib", f -> f.endsWith(".jar") && !f.contains("launcher") && !hubOnly.contains(f))));
+        layer("libraries", tree("lib", f -> f.endsWith(".jar") && !product(f) && !hubOnly.contains(f))));
     Map<String, Path> ours = tree("bundles", f -> !hubOnly.contains(f));
     ours.putAll(tree("features", f -> !hubOnly.contains(f)));
-    ours.putAll(tree("lib", f -> f.endsWith("launcher.jar") && !hubOnly.contains(f)));
+    ours.putAll(tree("lib", f -> product(f) && !hubOnly.contains(f)));
     ours.putAll(tree("conf", f -> f.equals("conf/compiler.json") || f.startsWith("conf/container-" + program + "-")));
     builder.addFileEntriesLayer(layer("product", ours));
     // Last, since a training run never leaves the same bytes twice.
@@ -143,6 +143,11 @@ class Oci {
     if (program.equals("agent") && Files.size(out) > 60_000_000) {
       throw new IOException("The agent's image has " + Files.size(out) + " bytes; its limit is 60 MB");
     }
+  }
+
+  /** What of lib/ is no library: it changes with our code. */
+  private static boolean product(String file) {
+    return file.endsWith("-launcher.jar") || file.equals("lib/base.jar");
   }
 
   /** The distribution's, without what this image leaves out, with what is not a library of ours. */

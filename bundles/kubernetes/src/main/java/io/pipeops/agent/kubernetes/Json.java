@@ -88,9 +88,7 @@ final class Json {
 
   private static Object value(JsonParser parser) throws IOException {
     JsonToken token = parser.currentToken();
-    // Not a case of the switch: that would make it one by patterns, which costs some thirty
-    // generated
-    // classes at the start.
+    // As a case it would make the switch one by patterns: thirty classes generated at the start.
     if (token == null) {
       throw new IOException("cut off");
     }

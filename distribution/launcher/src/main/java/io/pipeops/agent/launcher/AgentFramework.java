@@ -38,8 +38,9 @@ final class AgentFramework implements AutoCloseable {
   static AgentFramework start(Options options, Map<String, String> build, Logging logging)
       throws IOException, BundleException {
     CompletableFuture<Integer> exit = new CompletableFuture<>();
-    BaseActivator base = base(options, logging, exit::complete);
-    AgentFramework started = new AgentFramework(create(options, build, base), exit);
+    SystemPackages system = new SystemPackages();
+    BaseActivator base = base(options, system, logging, exit::complete);
+    AgentFramework started = new AgentFramework(create(options, system, build, base), exit);
     try {
       started.boot(base);
       return started;
@@ -50,8 +51,9 @@ final class AgentFramework implements AutoCloseable {
   }
 
   /** What fills a framework with these options; {@code exit} is told the code to end with. */
-  static BaseActivator base(Options options, Logging logging, IntConsumer exit) throws IOException {
-    SystemPackages system = new SystemPackages();
+  static BaseActivator base(
+      Options options, SystemPackages system, Logging logging, IntConsumer exit)
+      throws IOException {
     BaseFeature feature =
         BaseFeature.read(
             options.home().resolve("features").resolve(options.program().baseFile()),
@@ -65,9 +67,8 @@ final class AgentFramework implements AutoCloseable {
    *
    * @param properties further framework properties; packages and capabilities add to ours
    */
-  static Framework create(Options options, Map<String, String> properties, BaseActivator base)
-      throws IOException {
-    SystemPackages system = new SystemPackages();
+  static Framework create(
+      Options options, SystemPackages system, Map<String, String> properties, BaseActivator base) {
     Map<String, String> connected = new HashMap<>(system.serviceBundles());
     connected.putAll(system.baseBundles());
     return new FrameworkFactory()

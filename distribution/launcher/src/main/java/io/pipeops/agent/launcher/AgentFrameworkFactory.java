@@ -40,9 +40,13 @@ public final class AgentFrameworkFactory implements FrameworkFactory {
     try {
       Map<String, String> properties = new HashMap<>(given);
       properties.putAll(new Build().asFrameworkProperties());
+      SystemPackages system = new SystemPackages();
       Framework framework =
           AgentFramework.create(
-              options, properties, AgentFramework.base(options, logging, exit::complete));
+              options,
+              system,
+              properties,
+              AgentFramework.base(options, system, logging, exit::complete));
       exit.thenAcceptAsync(
           code -> stop(framework, code), task -> new Thread(task, "framework-exit").start());
       return framework;
