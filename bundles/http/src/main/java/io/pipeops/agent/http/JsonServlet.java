@@ -21,11 +21,16 @@ abstract class JsonServlet extends HttpServlet {
   /** Makes the answer; runs on the request's thread. */
   abstract Answer answer();
 
+  /** The answer to a request whose parameters count. */
+  Answer answer(HttpServletRequest request) {
+    return answer();
+  }
+
   @Override
   protected final void service(HttpServletRequest request, HttpServletResponse response)
       throws IOException {
     if (request.getMethod().equals("GET")) {
-      write(response, answer());
+      write(response, answer(request));
     } else {
       response.setHeader("Allow", "GET");
       write(response, new Answer(405, Map.of("error", "method not allowed")));

@@ -25,7 +25,9 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.felix.hc.api.HealthCheck;
 import org.apache.felix.hc.api.Result;
@@ -42,6 +44,7 @@ class PagesTest {
   private final AgentView agent = new AgentView("1.2.3", "abc", "2026-01-01");
   private final Readiness readiness =
       new Readiness(true, Duration.ofMillis(300), Duration.ofMillis(1));
+  private final ReadyServlet ready = new ReadyServlet(agent, readiness, false);
   private final HttpClient client = HttpClient.newHttpClient();
   private final Server server = new Server();
   private final ServerConnector connector = new ServerConnector(server);
@@ -74,7 +77,7 @@ class PagesTest {
     server.addConnector(connector);
     ServletContextHandler context = new ServletContextHandler("/");
     add(context, new HealthServlet(agent), "/health");
-    add(context, new ReadyServlet(agent, readiness, false), "/ready");
+    add(context, ready, "/ready");
     add(context, new ReadyServlet(agent, readiness, true), "/compatible");
     add(context, new VersionServlet(agent), "/version");
     add(context, new RuntimeServlet(agent), "/api/metrics/runtime");
@@ -237,6 +240,50 @@ class PagesTest {
     get(503, "/ready");
     assertEquals(1, calls.get());
     release.countDown();
+  }
+
+  @Test
+  void aNoIsKeptBackForAsLongAsAskedAndAYesComesAtOnce() throws Exception {
+    settle();
+    add("link", check(Result.Status.OK, "connected"));
+    HealthCheck bad = check(Result.Status.CRITICAL, "away");
+    add("kubernetes", bad);
+    get(503, "/ready?wait=0");
+    long start = System.nanoTime();
+    String body = get(503, "/ready?wait=1");
+    assertTrue(System.nanoTime() - start >= 1_000_000_000L);
+    assertTrue(body.contains("kubernetes: away"), body);
+    CompletableFuture<HttpResponse<String>> waiting =
+        client.sendAsync(
+            HttpRequest.newBuilder(
+                    URI.create("http://127.0.0.1:" + connector.getLocalPort() + "/ready?wait=60"))
+                .build(),
+            HttpResponse.BodyHandlers.ofString());
+    agent.link = new FakeLink(LinkState.CONNECTED, "c-1", "");
+    assertFalse(waiting.isDone());
+    readiness.removeCheck(bad);
+    assertEquals(200, waiting.get(30, TimeUnit.SECONDS).statusCode());
+    get(200, "/ready?wait=60");
+  }
+
+  @Test
+  void whoWaitsIsAnsweredWhenThePageGoes() throws Exception {
+    CompletableFuture<HttpResponse<String>> waiting =
+        client.sendAsync(
+            HttpRequest.newBuilder(
+                    URI.create("http://127.0.0.1:" + connector.getLocalPort() + "/ready?wait=60"))
+                .build(),
+            HttpResponse.BodyHandlers.ofString());
+    ready.close();
+    assertEquals(503, waiting.get(30, TimeUnit.SECONDS).statusCode());
+  }
+
+  @Test
+  void aWaitThatIsNoNumberOfSecondsIsRefused() throws Exception {
+    for (String wait : List.of("", "x", "-1", "61", "1.5", "99999999999999999999")) {
+      String body = get(400, "/ready?wait=" + wait);
+      assertTrue(body.contains("wait is not a number of seconds from 0 to 60"), body);
+    }
   }
 
   @Test
