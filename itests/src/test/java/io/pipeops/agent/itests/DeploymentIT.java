@@ -218,8 +218,39 @@ class DeploymentIT {
     assertTrue(before.has("serverVersion"), before.toString());
   }
 
+  /** Its node is cut off: nothing tells it, the hub or the API server. */
   @Test
   @Order(8)
+  void secondReplicaTakesOverFromOneWithoutNetwork() throws Exception {
+    at.ready();
+    String cluster = at.cluster();
+    String leader = at.holder();
+    try (PodNetwork network = PodNetwork.of(dir, at.kubectl, NAMESPACE, leader)) {
+      network.cut();
+      Await.until("another pod leads", SOON, () -> !at.holder().equals(leader));
+      through = at.connect();
+      Await.until(
+          "requests are served",
+          SOON,
+          () -> through.result("", "get", "namespaces", "--request-timeout=5s").code() == 0);
+      String second = at.holder();
+      network.mend();
+      Await.until(
+          "the first one knows that it does not lead",
+          SOON,
+          () ->
+              at.kubectl
+                  .run("logs", "-n", NAMESPACE, leader)
+                  .contains("This replica does not lead any more"));
+      at.ready();
+      assertEquals(second, at.holder());
+      assertEquals(cluster, at.cluster());
+      assertTrue(through.run("get", "pods", "-n", NAMESPACE).contains(leader));
+    }
+  }
+
+  @Test
+  @Order(9)
   void uninstallLeavesNothing() throws Exception {
     at.agent.uninstall();
     Await.until(
@@ -235,7 +266,7 @@ class DeploymentIT {
 
   /** All that it keeps is outside of its pod; the tests after this one go on with it. */
   @Test
-  @Order(9)
+  @Order(10)
   void aHubOnPostgresIsReadyWithTheRightPasswordAndKeepsItsClusters() throws Exception {
     database = HubDatabase.start(Files.createDirectory(dir.resolve("postgres")));
     at.hubOn(database);
@@ -260,7 +291,7 @@ class DeploymentIT {
 
   /** State that another agent left is used, and stays. */
   @Test
-  @Order(10)
+  @Order(11)
   void stateOfAnotherAgentIsTakenOver() throws Exception {
     if (database == null) {
       at.hub.install();
@@ -282,7 +313,7 @@ class DeploymentIT {
   }
 
   @Test
-  @Order(11)
+  @Order(12)
   void plainManifestsDoTheSame() throws Exception {
     seedFaults();
     Map<String, Object> values = Deployed.atTheHub();
@@ -315,7 +346,7 @@ class DeploymentIT {
 
   /** Faults of what surrounds the pod, all at once. */
   @Test
-  @Order(12)
+  @Order(13)
   void faultsAreSeenAsThePageSays() throws Exception {
     at.faulty("no-rights", Map.of("rbac.create", false));
     at.awaitSeen("no-rights", FaultSigns.row(5, "Heartbeats lack some of the cluster's figures"));
