@@ -4,7 +4,6 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -27,8 +26,7 @@ import java.util.zip.ZipEntry;
 /**
  * Run by the build: puts the feature files into the image with the digest of every bundle they name, and
  * fails if a feature and the bundles that were built do not fit, or a library is missing; and puts the
- * bundles of the base on the class path, where the AOT cache covers them, and the native library of one platform
- * beside the jar that has those of five. All files
+ * bundles of the base on the class path, where the AOT cache covers them. All files
  * get one time, since the AOT cache remembers the time of each jar, and every form in which the
  * image is packed has to keep it. Usage: {@code Assemble <features source folder> <image folder> <time>}.
  */
@@ -79,7 +77,6 @@ class Assemble {
     unnamed.forEach(name -> wrong.add(name + " is in no feature file"));
     base(image.resolve("lib").resolve("base.jar"), bundles, base);
     libraries(image.resolve("lib"), wrong);
-    natives(image.resolve("lib"));
     if (!wrong.isEmpty()) {
       throw new IOException("Features and bundles do not fit:\n  " + String.join("\n  ", wrong));
     }
@@ -149,38 +146,6 @@ class Assemble {
       }
     }
     named.stream().filter(n -> !there.contains(n)).forEach(n -> wrong.add("lib/" + n + " is missing"));
-  }
-
-  /**
-   * Takes the native libraries out of Conscrypt's jar and keeps this platform's as a file: it is loaded from where it lies, and
-   * not copied to a temporary folder at each start.
-   */
-  private static void natives(Path lib) throws IOException {
-    Path jar;
-    try (Stream<Path> jars = Files.list(lib)) {
-      jar = jars.filter(j -> j.getFileName().toString().startsWith("conscrypt-")).findFirst().orElseThrow();
-    }
-    String architecture = System.getProperty("os.arch").equals("aarch64") ? "aarch_64" : "x86_64";
-    String wanted = "libconscrypt_openjdk_jni-linux-" + architecture + ".so";
-    Path slim = jar.resolveSibling("slim");
-    Path target = Files.createDirectories(lib.resolve("native")).resolve(wanted);
-    try (JarFile full = new JarFile(jar.toFile())) {
-      ZipEntry found = full.getEntry("META-INF/native/" + wanted);
-      if (found == null) {
-        // An earlier build of this folder has done it.
-        if (!Files.exists(target)) {
-          throw new IOException(jar + " has no " + wanted);
-        }
-        return;
-      }
-      Files.write(target, full.getInputStream(found).readAllBytes());
-      try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(slim))) {
-        for (ZipEntry entry : full.stream().filter(e -> e.getName().matches(".*\\.(class|properties|MF)")).toList()) {
-          add(out, entry.getName(), to -> full.getInputStream(entry).transferTo(to));
-        }
-      }
-    }
-    Files.move(slim, jar, StandardCopyOption.REPLACE_EXISTING);
   }
 
   private static void touch(Path folder, FileTime time) throws IOException {

@@ -129,7 +129,7 @@ class JavaRuntime {
         for (String part : List.of("runtime", "java", program + "-" + profile)) {
           lines.addAll(Files.readAllLines(conf.resolve(part + ".args")));
         }
-        if (program.equals("hub") && profile.equals("small")) {
+        if (profile.equals("small")) {
           lines.add("-XX:CompilerDirectivesFile=" + CONTAINER_HOME + "/conf/compiler.json");
         }
         String archive = CONTAINER_HOME + "/lib/" + program;
@@ -138,7 +138,6 @@ class JavaRuntime {
           // What the agent's cache has learned is for the first compiler tier only.
           lines.add("-XX:-AOTReplayTraining");
         }
-        lines.add("-Djava.library.path=" + CONTAINER_HOME + "/lib/native");
         lines.add("-Dagent.home=" + CONTAINER_HOME);
         Path file = conf.resolve("container-" + program + "-" + profile + ".args");
         Files.write(file, lines);

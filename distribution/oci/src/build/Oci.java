@@ -117,14 +117,14 @@ class Oci {
             .setProgramArguments(program.equals("hub") ? "hub" : "run")
             .setExposedPorts(program.equals("hub") ? Set.of(Port.tcp(8443), Port.tcp(8080)) : Set.of(Port.tcp(8080)))
             .setLabels(labels(version, commit));
-    builder.addFileEntriesLayer(layer("base", new BaseSystem(List.of(image.resolve("runtime"), image.resolve("lib/native")), work).files()));
+    builder.addFileEntriesLayer(layer("base", new BaseSystem(image.resolve("runtime"), work).files()));
     builder.addFileEntriesLayer(layer("runtime", tree("runtime", f -> true)));
     builder.addFileEntriesLayer(
-        layer("libraries", tree("lib", f -> f.startsWith("lib/native/") || f.endsWith(".jar") && !product(f) && !hubOnly.contains(f))));
+        layer("libraries", tree("lib", f -> f.endsWith(".jar") && !product(f) && !hubOnly.contains(f))));
     Map<String, Path> ours = tree("bundles", f -> !hubOnly.contains(f));
     ours.putAll(tree("features", f -> !hubOnly.contains(f)));
     ours.putAll(tree("lib", f -> product(f) && !hubOnly.contains(f)));
-    ours.putAll(tree("conf", f -> f.equals("conf/compiler.json") && program.equals("hub") || f.startsWith("conf/container-" + program + "-")));
+    ours.putAll(tree("conf", f -> f.equals("conf/compiler.json") || f.startsWith("conf/container-" + program + "-")));
     builder.addFileEntriesLayer(layer("product", ours));
     // Last, since a training run never leaves the same bytes twice.
     builder.addFileEntriesLayer(layer("archive", tree("lib", f -> f.matches("lib/" + program + "\\.(aot|jsa)"))));
@@ -287,12 +287,11 @@ class BaseSystem {
 
   private static final Pattern LIBRARY = Pattern.compile("(?:\\S+ => )?(/\\S+) \\(0x[0-9a-f]+\\)");
 
-  private final List<Path> folders;
+  private final Path runtime;
   private final Path work;
 
-  /** For what lies in those folders of the distribution. */
-  BaseSystem(List<Path> folders, Path work) {
-    this.folders = folders;
+  BaseSystem(Path runtime, Path work) {
+    this.runtime = runtime;
     this.work = work;
   }
 
@@ -302,7 +301,7 @@ class BaseSystem {
     for (Path program : programs()) {
       for (String line : ldd(program)) {
         Matcher library = LIBRARY.matcher(line.strip());
-        if (library.matches() && !ours(Path.of(library.group(1)).toRealPath())) {
+        if (library.matches() && !Path.of(library.group(1)).toRealPath().startsWith(runtime.toRealPath())) {
           add(files, Path.of(library.group(1)).normalize());
         }
       }
@@ -323,23 +322,10 @@ class BaseSystem {
     return files;
   }
 
-  private boolean ours(Path library) throws IOException {
-    for (Path folder : folders) {
-      if (library.startsWith(folder.toRealPath())) {
-        return true;
-      }
-    }
-    return false;
-  }
-
   private List<Path> programs() throws IOException {
-    List<Path> programs = new ArrayList<>();
-    for (Path folder : folders) {
-      try (Stream<Path> all = Files.walk(folder)) {
-        all.filter(f -> f.toString().endsWith(".so") || f.endsWith("bin/java") || f.endsWith("lib/jspawnhelper")).forEach(programs::add);
-      }
+    try (Stream<Path> all = Files.walk(runtime)) {
+      return all.filter(f -> f.toString().endsWith(".so") || f.endsWith("bin/java") || f.endsWith("lib/jspawnhelper")).toList();
     }
-    return programs;
   }
 
   private static List<String> ldd(Path program) throws IOException, InterruptedException {

@@ -87,7 +87,7 @@ final class ClusterTrust extends X509ExtendedTrustManager {
   @Override
   public void checkServerTrusted(X509Certificate[] chain, String authType, Socket socket)
       throws CertificateException {
-    current().checkServerTrusted(chain, known(authType), socket);
+    current().checkServerTrusted(chain, authType, socket);
   }
 
   @Override
@@ -99,7 +99,7 @@ final class ClusterTrust extends X509ExtendedTrustManager {
   @Override
   public void checkServerTrusted(X509Certificate[] chain, String authType, SSLEngine engine)
       throws CertificateException {
-    current().checkServerTrusted(chain, known(authType), engine);
+    current().checkServerTrusted(chain, authType, engine);
   }
 
   @Override
@@ -111,12 +111,7 @@ final class ClusterTrust extends X509ExtendedTrustManager {
   @Override
   public void checkServerTrusted(X509Certificate[] chain, String authType)
       throws CertificateException {
-    current().checkServerTrusted(chain, known(authType));
-  }
-
-  /** TLS 1.3 says nothing of the key exchange: JSSE calls that UNKNOWN, and BoringSSL GENERIC. */
-  private static String known(String authType) {
-    return authType.equals("GENERIC") ? "UNKNOWN" : authType;
+    current().checkServerTrusted(chain, authType);
   }
 
   @Override

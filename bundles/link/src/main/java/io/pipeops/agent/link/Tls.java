@@ -181,14 +181,6 @@ final class Tls {
       return system;
     }
 
-    /**
-     * The key exchange's name; since TLS 1.3 says nothing of it, JSSE calls it UNKNOWN and
-     * BoringSSL GENERIC.
-     */
-    private static String known(String type) {
-      return type.equals("GENERIC") ? "UNKNOWN" : type;
-    }
-
     private interface Check {
       void with(X509ExtendedTrustManager manager) throws CertificateException;
     }
@@ -213,19 +205,19 @@ final class Tls {
     @Override
     public void checkServerTrusted(X509Certificate[] chain, String type, SSLEngine engine)
         throws CertificateException {
-      check(manager -> manager.checkServerTrusted(chain, known(type), engine));
+      check(manager -> manager.checkServerTrusted(chain, type, engine));
     }
 
     @Override
     public void checkServerTrusted(X509Certificate[] chain, String type, Socket socket)
         throws CertificateException {
-      check(manager -> manager.checkServerTrusted(chain, known(type), socket));
+      check(manager -> manager.checkServerTrusted(chain, type, socket));
     }
 
     @Override
     public void checkServerTrusted(X509Certificate[] chain, String type)
         throws CertificateException {
-      check(manager -> manager.checkServerTrusted(chain, known(type)));
+      check(manager -> manager.checkServerTrusted(chain, type));
     }
 
     @Override

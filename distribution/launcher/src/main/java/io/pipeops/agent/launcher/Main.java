@@ -60,9 +60,6 @@ public final class Main {
       log.info(
           "Starting program={} {} settings={}", options.program().id(), build, options.settings());
     }
-    if (options.program() == Program.AGENT && !options.mode().equals("validate")) {
-      NativeCryptography.install();
-    }
     AgentFramework framework =
         AgentFramework.start(options, build.asFrameworkProperties(), logging);
     Thread hook = new Thread(() -> stop(framework, options, log), "shutdown");
