@@ -297,6 +297,26 @@ class ChartIT {
     }
   }
 
+  /** Beyond what the agent takes, it would answer 400 and never be ready. */
+  @Test
+  void theReadinessProbeWaitsForLessThanItsTimeoutAndNoLongerThanTheAgentTakes() throws Exception {
+    Map.of(1, "0", 2, "1", 10, "9", 61, "60", 300, "60")
+        .forEach(
+            (timeout, wait) -> {
+              var objects = Chart.AGENT.objects(Map.of("readinessProbe.timeoutSeconds", timeout));
+              Object container =
+                  Chart.at(
+                      Chart.one(objects, "Deployment", ""),
+                      "spec",
+                      "template",
+                      "spec",
+                      "containers",
+                      0);
+              assertEquals(
+                  "/ready?wait=" + wait, Chart.at(container, "readinessProbe", "httpGet", "path"));
+            });
+  }
+
   @Test
   void plainManifestsAreCurrent() throws Exception {
     for (Chart chart : CHARTS) {

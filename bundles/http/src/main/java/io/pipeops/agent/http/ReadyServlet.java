@@ -8,6 +8,7 @@ import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.osgi.service.component.annotations.Activate;
@@ -23,7 +24,8 @@ import org.osgi.service.servlet.whiteboard.propertytypes.HttpWhiteboardServletPa
  *
  * <p>{@code /ready?wait=SECONDS} (0 to 60) holds a 503 back for that long: if the agent becomes
  * ready meanwhile, the answer is 200 at once. A kubelet that asks so learns of it without asking
- * often. The wait takes a virtual thread and ends when the page goes.
+ * often. The wait takes a virtual thread and ends when the page goes; four wait at a time, and who
+ * comes on top of them is answered at once, so that waiting keeps nobody from the other pages.
  */
 @Component(
     service = Servlet.class,
@@ -33,6 +35,7 @@ import org.osgi.service.servlet.whiteboard.propertytypes.HttpWhiteboardServletPa
 public final class ReadyServlet extends JsonServlet {
   private static final long serialVersionUID = 1L;
   private static final int MAX_WAIT_SECONDS = 60;
+  static final int MAX_WAITING = 4;
 
   /** How often a request that waits looks at the link; the checks are only asked when it is up. */
   private static final long LOOK_MILLIS = 100;
@@ -40,6 +43,8 @@ public final class ReadyServlet extends JsonServlet {
   private final transient AgentView agent;
   private final transient Readiness readiness;
   private final boolean compatible;
+
+  private final transient Semaphore places = new Semaphore(MAX_WAITING);
 
   /** Guards {@link #gone}, and is told when it changes. */
   private final transient Object lock = new Object();
@@ -74,7 +79,14 @@ public final class ReadyServlet extends JsonServlet {
       return new Answer(
           400, Map.of("error", "wait is not a number of seconds from 0 to " + MAX_WAIT_SECONDS));
     }
-    return answer(System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds));
+    if (!places.tryAcquire()) {
+      return answer();
+    }
+    try {
+      return answer(System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds));
+    } finally {
+      places.release();
+    }
   }
 
   /** The answer of the moment at which it is 200, or of {@code end}. */

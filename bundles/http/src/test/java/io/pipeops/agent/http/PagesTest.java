@@ -22,6 +22,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -99,10 +100,14 @@ class PagesTest {
     client.close();
   }
 
+  private URI uri(String path) {
+    return URI.create("http://127.0.0.1:" + connector.getLocalPort() + path);
+  }
+
   private HttpResponse<String> send(String method, String path)
       throws IOException, InterruptedException {
     return client.send(
-        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + connector.getLocalPort() + path))
+        HttpRequest.newBuilder(uri(path))
             .method(method, HttpRequest.BodyPublishers.noBody())
             .build(),
         HttpResponse.BodyHandlers.ofString());
@@ -253,12 +258,7 @@ class PagesTest {
     String body = get(503, "/ready?wait=1");
     assertTrue(System.nanoTime() - start >= 1_000_000_000L);
     assertTrue(body.contains("kubernetes: away"), body);
-    CompletableFuture<HttpResponse<String>> waiting =
-        client.sendAsync(
-            HttpRequest.newBuilder(
-                    URI.create("http://127.0.0.1:" + connector.getLocalPort() + "/ready?wait=60"))
-                .build(),
-            HttpResponse.BodyHandlers.ofString());
+    CompletableFuture<HttpResponse<String>> waiting = waiting();
     agent.link = new FakeLink(LinkState.CONNECTED, "c-1", "");
     assertFalse(waiting.isDone());
     readiness.removeCheck(bad);
@@ -266,14 +266,30 @@ class PagesTest {
     get(200, "/ready?wait=60");
   }
 
+  private CompletableFuture<HttpResponse<String>> waiting() {
+    return client.sendAsync(
+        HttpRequest.newBuilder(uri("/ready?wait=60")).build(),
+        HttpResponse.BodyHandlers.ofString());
+  }
+
+  @Test
+  void whoComesOnTopOfThoseThatWaitIsAnsweredAtOnce() throws Exception {
+    List<CompletableFuture<HttpResponse<String>>> all = new ArrayList<>();
+    for (int i = 0; i <= ReadyServlet.MAX_WAITING; i++) {
+      all.add(waiting());
+    }
+    CompletableFuture.anyOf(all.toArray(CompletableFuture[]::new)).get(30, TimeUnit.SECONDS);
+    assertEquals(1, all.stream().filter(CompletableFuture::isDone).count());
+    get(200, "/health");
+    ready.close();
+    for (var each : all) {
+      assertEquals(503, each.get(30, TimeUnit.SECONDS).statusCode());
+    }
+  }
+
   @Test
   void whoWaitsIsAnsweredWhenThePageGoes() throws Exception {
-    CompletableFuture<HttpResponse<String>> waiting =
-        client.sendAsync(
-            HttpRequest.newBuilder(
-                    URI.create("http://127.0.0.1:" + connector.getLocalPort() + "/ready?wait=60"))
-                .build(),
-            HttpResponse.BodyHandlers.ofString());
+    CompletableFuture<HttpResponse<String>> waiting = waiting();
     ready.close();
     assertEquals(503, waiting.get(30, TimeUnit.SECONDS).statusCode());
   }
