@@ -34,6 +34,12 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
 
   private static final Set<String> REPEATABLE = Set.of("GET", "HEAD", "OPTIONS");
 
+  /**
+   * How often a request is made again after the pool's connection died under it. A target that
+   * restarts leaves several of those, and the pool may give a dying one out a second time.
+   */
+  static final int REPETITIONS = 4;
+
   private final Tunnel tunnel;
   private final Settings settings;
   private final String id;
@@ -204,7 +210,8 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
       TargetCall call = call(lease, route, server);
       try {
         awaitAnswer(call, route);
-        if (call.stale() && upload == null && REPEATABLE.contains(request.method())) {
+        int again = REPEATABLE.contains(request.method()) && upload == null ? REPETITIONS : 0;
+        for (; again > 0 && call.stale(); again--) {
           call = call(lease, route, server);
           awaitAnswer(call, route);
         }

@@ -35,6 +35,7 @@ final class SocketLink implements FrameHandler, UpgradeListener {
   private volatile CloseStatus closed;
   private volatile boolean writing;
   private volatile Arrival arrival;
+  private volatile Request asked;
   private Future<?> handshake;
 
   /** A frame, valid until it is done. */
@@ -76,7 +77,11 @@ final class SocketLink implements FrameHandler, UpgradeListener {
 
   /** Whether a connection of the pool died under the handshake before any answer came. */
   boolean stale() {
-    return session == null && refusal() == 0 && failure != null && TargetErrors.stale(failure);
+    return session == null
+        && refusal() == 0
+        && failure != null
+        && asked != null
+        && TargetErrors.stale(failure, asked.getConnection());
   }
 
   /** What went wrong, or null. */
@@ -166,6 +171,11 @@ final class SocketLink implements FrameHandler, UpgradeListener {
     if (session != null && closed == null) {
       session.abort();
     }
+  }
+
+  @Override
+  public void onHandshakeRequest(Request request) {
+    asked = request;
   }
 
   @Override

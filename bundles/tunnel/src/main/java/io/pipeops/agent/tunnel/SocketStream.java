@@ -181,7 +181,7 @@ final class SocketStream implements StreamReceiver, Streams.Stream, Runnable {
     HttpFields.Mutable headers = HttpFields.build();
     request.headers(server, headers::add);
     dial(lease, request, headers);
-    if (link.stale()) {
+    for (int again = HttpStream.REPETITIONS; again > 0 && link.stale(); again--) {
       // The pool's connection was closed by the target while it was idle.
       link.abort();
       link = new SocketLink(gate);

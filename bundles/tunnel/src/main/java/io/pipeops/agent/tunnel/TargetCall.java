@@ -125,10 +125,11 @@ final class TargetCall {
 
   /**
    * Whether a connection from the pool died under a request that may be made again: the target
-   * closed it while it was idle, and the request met the close on its way.
+   * closed it while it was idle, and the request met the close on its way. The pool may hold more
+   * of the same kind, but what dies without ever having answered is no such connection.
    */
   boolean stale() {
-    return failedEarly() && TargetErrors.stale(failure);
+    return failedEarly() && TargetErrors.stale(failure, request.getConnection());
   }
 
   /**

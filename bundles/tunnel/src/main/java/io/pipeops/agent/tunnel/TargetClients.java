@@ -56,7 +56,7 @@ final class TargetClients implements AutoCloseable {
   private QueuedThreadPool threads;
   private ScheduledExecutorScheduler scheduler;
   private ThreadPoolExecutor lookups;
-  private ArrayByteBufferPool buffers;
+  private LentBuffers buffers;
   private boolean closed;
 
   /**
@@ -266,7 +266,8 @@ final class TargetClients implements AutoCloseable {
     threads = pool;
     scheduler = new ScheduledExecutorScheduler("tunnel-timer", true);
     starting(scheduler);
-    buffers = new ArrayByteBufferPool(0, 2048, 64 << 10, 64, POOLED_BYTES, POOLED_BYTES);
+    buffers =
+        new LentBuffers(new ArrayByteBufferPool(0, 2048, 64 << 10, 64, POOLED_BYTES, POOLED_BYTES));
     lookups =
         new ThreadPoolExecutor(
             MAX_LOOKUPS,

@@ -10,6 +10,7 @@ import java.nio.channels.ClosedChannelException;
 import java.nio.channels.UnresolvedAddressException;
 import java.util.concurrent.TimeoutException;
 import javax.net.ssl.SSLException;
+import org.eclipse.jetty.client.Connection;
 import org.eclipse.jetty.websocket.core.exception.UpgradeException;
 
 /** Puts what the client reports into words for the peer (protocol 3.6). */
@@ -47,13 +48,16 @@ final class TargetErrors {
     return new Failure(reason, route.what() + ": " + text);
   }
 
-  /** Whether the connection was closed or reset, and not by a failure to make it. */
-  static boolean stale(Throwable cause) {
-    return cause instanceof EOFException
-        || cause instanceof ClosedChannelException
-        || (cause instanceof IOException
-            && !(cause instanceof ConnectException)
-            && String.valueOf(cause.getMessage()).contains("onnection reset"));
+  /** Whether a connection that had been of use before was closed or reset by the target. */
+  static boolean stale(Throwable cause, Connection connection) {
+    boolean closed =
+        cause instanceof EOFException
+            || cause instanceof ClosedChannelException
+            || (cause instanceof IOException
+                && String.valueOf(cause.getMessage()).contains("onnection reset"));
+    return closed
+        && connection instanceof org.eclipse.jetty.io.Connection counted
+        && counted.getMessagesIn() > 0;
   }
 
   /** Text of unknown origin, cut to one harmless line. */

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.net.ServerSocket;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
@@ -361,6 +362,42 @@ class EndTest {
     }
     bench.peer.request("post", Bench.to(target, "POST", "/"));
     assertTrue(bench.peer.error("post").contains("closed by the target"), "never sent twice");
+  }
+
+  @Test
+  void aPoolFullOfDeadConnectionsIsNoFailure() throws Exception {
+    CyclicBarrier together = new CyclicBarrier(3);
+    AtomicInteger met = new AtomicInteger();
+    start(
+        exchange -> {
+          exchange.head();
+          if (met.incrementAndGet() <= 3) {
+            together.await(10, TimeUnit.SECONDS);
+          }
+          exchange.ok("served");
+          exchange.head();
+        });
+    for (String id : List.of("a", "b", "c")) {
+      bench.peer.request(id, Bench.get(target, "/"));
+    }
+    for (String id : List.of("a", "b", "c")) {
+      assertEquals("served", bench.peer.body(id));
+    }
+    bench.peer.request("r", Bench.get(target, "/"));
+    assertEquals("served", bench.peer.body("r"));
+  }
+
+  @Test
+  void whatDiesWithoutEverHavingAnsweredIsNotAskedAgain() throws Exception {
+    AtomicInteger asked = new AtomicInteger();
+    start(
+        exchange -> {
+          exchange.head();
+          asked.incrementAndGet();
+        });
+    bench.peer.request("r", Bench.get(target, "/"));
+    assertEquals("service request failed: connection closed by the target", bench.peer.error("r"));
+    assertEquals(1, asked.get());
   }
 
   @Test
