@@ -13,6 +13,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.osgi.framework.Bundle;
@@ -22,6 +23,7 @@ import org.osgi.framework.wiring.BundleWiring;
  * A feature that was switched off or replaced leaves nothing behind in the agent: its class loader
  * is collected and its threads have ended. Hub and cluster are real and in processes of their own.
  */
+@Isolated("counts the threads of this process")
 class ClassLoaderIT {
   private static final Duration LIMIT = Duration.ofSeconds(60);
 

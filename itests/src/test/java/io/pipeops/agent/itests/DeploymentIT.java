@@ -27,6 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
  * The images and charts on a real node, as users install them: hub and agent in a namespace of the
  * restricted level, the agent at the smallest preset.
  */
+@Order(1) // The longest begins first, or the others would be over before it.
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class DeploymentIT {
   private static final ObjectMapper JSON = new ObjectMapper();

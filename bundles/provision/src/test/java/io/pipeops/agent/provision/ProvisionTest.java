@@ -17,10 +17,13 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Features in a real framework: installed, switched, upgraded, and taken back. */
+@Execution(ExecutionMode.CONCURRENT)
 class ProvisionTest {
   private static final String LIMITS =
       "provision: {health_seconds: 3, start_seconds: 5, drain_seconds: 600}\n";
@@ -36,7 +39,6 @@ class ProvisionTest {
         "{\"id\":\"io.pipeops.agent:base:1.0.0\",\"bundles\":[\"io.pipeops.agent:limits:1.0.0\"]}");
     LimitsJar.write(framework.home.resolve("bundles/limits-1.0.0.jar"));
     framework.settings(LIMITS);
-    System.clearProperty("sample.ill");
   }
 
   @AfterEach
@@ -360,7 +362,7 @@ class ProvisionTest {
 
   @Test
   void saysWhenAFeatureIsUnwellLater() {
-    feature("alpha", "1.0.0");
+    feature("alpha", "1.0.0", TestBundle.of("alpha", "1.0.0").behaving("ill on demand"));
     framework.start();
     framework.await("alpha", "1.0.0", FeatureState.ACTIVE);
     System.setProperty("sample.ill", "true");

@@ -14,8 +14,10 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** Checking without starting, and the reference that is made from the same jars. */
+@Isolated("takes standard output away")
 class ValidationTest {
   @TempDir Path folder;
 

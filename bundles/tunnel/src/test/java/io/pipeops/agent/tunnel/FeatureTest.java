@@ -24,11 +24,13 @@ import org.apache.felix.hc.api.Result;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.ServiceRegistration;
 
 /** The component's life: registration, draining, replaced neighbours, and what it leaves. */
+@Isolated("looks for threads that are left in this process")
 class FeatureTest {
   private final Bench.Numbers numbers = new Bench.Numbers();
   private volatile LinkHandler registered;

@@ -6,8 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.pipeops.agent.protocol.ProxyRequestBuilder;
 import java.util.concurrent.Semaphore;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** Ten thousand requests of every kind, and nothing is left of them. */
+@Isolated("counts the threads of this process")
 class SoakTest {
   private static final int REQUESTS = 10_000;
 

@@ -14,10 +14,12 @@ import java.util.List;
 import java.util.Map;
 import org.apache.commons.cli.ParseException;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@Isolated("takes standard error away")
 class CommandLineTest {
   private static final String SECRET = "s3cret";
 

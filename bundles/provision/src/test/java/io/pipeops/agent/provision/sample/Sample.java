@@ -36,7 +36,9 @@ public final class Sample implements HealthCheck, StreamOwner, IntConsumer, Bool
     if (behaviour.equals("waits") && !Boolean.getBoolean("sample.came")) {
       return new Result(Result.Status.TEMPORARILY_UNAVAILABLE, "waits for something");
     }
-    boolean ill = behaviour.equals("ill") || Boolean.getBoolean("sample.ill");
+    boolean ill =
+        behaviour.equals("ill")
+            || (behaviour.equals("ill on demand") && Boolean.getBoolean("sample.ill"));
     return new Result(ill ? Result.Status.CRITICAL : Result.Status.OK, ill ? "not at all" : "well");
   }
 
