@@ -10,9 +10,10 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Arrays;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.zip.GZIPInputStream;
 
@@ -41,6 +42,11 @@ public final class AgentStream implements AutoCloseable {
   private final boolean socket;
   private final AgentLimits limits;
   private final AtomicLong totalQueued;
+
+  /** Not a monitor: to wake a virtual thread that waits in one costs a switch more. */
+  private final ReentrantLock lock = new ReentrantLock();
+
+  private final Condition news = lock.newCondition();
   private final ArrayDeque<ByteBuffer> body = new ArrayDeque<>();
   private AgentResponse head;
   private InputStream packed;
@@ -78,22 +84,27 @@ public final class AgentStream implements AutoCloseable {
    * @throws AgentGoneException if the connection broke
    * @throws StreamAbortedException if someone aborted the stream
    */
-  public synchronized AgentResponse head(Duration patience)
+  public AgentResponse head(Duration patience)
       throws IOException, TimeoutException, InterruptedException {
-    while (head == null) {
-      if (failure != null) {
-        throw failure;
+    lock.lock();
+    try {
+      while (head == null) {
+        if (failure != null) {
+          throw failure;
+        }
+        if (ended) {
+          throw new AgentErrorException("the agent ended the response before it began");
+        }
+        long left = patience.toNanos() - (System.nanoTime() - progress);
+        if (left <= 0) {
+          throw new TimeoutException("no response within " + patience.toSeconds() + " s");
+        }
+        news.awaitNanos(left);
       }
-      if (ended) {
-        throw new AgentErrorException("the agent ended the response before it began");
-      }
-      long left = patience.toNanos() - (System.nanoTime() - progress);
-      if (left <= 0) {
-        throw new TimeoutException("no response within " + patience.toSeconds() + " s");
-      }
-      TimeUnit.NANOSECONDS.timedWait(this, left);
+      return head;
+    } finally {
+      lock.unlock();
     }
-    return head;
   }
 
   /**
@@ -105,7 +116,8 @@ public final class AgentStream implements AutoCloseable {
   public ByteBuffer take() throws IOException, InterruptedException {
     Runnable resume;
     ByteBuffer piece;
-    synchronized (this) {
+    lock.lock();
+    try {
       while (body.isEmpty()) {
         if (packed != null) {
           return unpack();
@@ -116,13 +128,15 @@ public final class AgentStream implements AutoCloseable {
         if (ended) {
           return null;
         }
-        wait();
+        news.await();
       }
       piece = body.remove();
       queued -= piece.remaining() + PIECE;
       totalQueued.addAndGet(-piece.remaining() - PIECE);
       taken = System.nanoTime();
       resume = full() ? null : takeOnRoom();
+    } finally {
+      lock.unlock();
     }
     if (resume != null) {
       resume.run();
@@ -131,13 +145,23 @@ public final class AgentStream implements AutoCloseable {
   }
 
   /** Whether {@link #take} would answer without waiting. */
-  public synchronized boolean ready() {
-    return !body.isEmpty() || packed != null || failure != null || ended;
+  public boolean ready() {
+    lock.lock();
+    try {
+      return !body.isEmpty() || packed != null || failure != null || ended;
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Whether {@link #take} would answer null at once. */
-  public synchronized boolean complete() {
-    return ended && failure == null && body.isEmpty() && packed == null;
+  public boolean complete() {
+    lock.lock();
+    try {
+      return ended && failure == null && body.isEmpty() && packed == null;
+    } finally {
+      lock.unlock();
+    }
   }
 
   private ByteBuffer unpack() throws IOException {
@@ -178,8 +202,11 @@ public final class AgentStream implements AutoCloseable {
       if (!sent || length < 0) {
         return;
       }
-      synchronized (this) {
+      lock.lock();
+      try {
         progress = System.nanoTime();
+      } finally {
+        lock.unlock();
       }
     }
   }
@@ -196,9 +223,12 @@ public final class AgentStream implements AutoCloseable {
   /** Remembers whom to tell, once and without waiting, that the stream failed or was aborted. */
   public void onFailure(Consumer<IOException> listener) {
     IOException already;
-    synchronized (this) {
+    lock.lock();
+    try {
       onFailure = listener;
       already = closed ? failure : null;
+    } finally {
+      lock.unlock();
     }
     if (already != null) {
       listener.accept(already);
@@ -206,8 +236,13 @@ public final class AgentStream implements AutoCloseable {
   }
 
   /** Whether nothing more is awaited from the agent. */
-  synchronized boolean over() {
-    return ended || failure != null || closed;
+  boolean over() {
+    lock.lock();
+    try {
+      return ended || failure != null || closed;
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Gives the stream up: the agent is told to cancel, and whoever waits here gets the reason. */
@@ -226,7 +261,8 @@ public final class AgentStream implements AutoCloseable {
     boolean unfinished;
     Runnable resume;
     Consumer<IOException> listener;
-    synchronized (this) {
+    lock.lock();
+    try {
       if (closed) {
         return;
       }
@@ -241,7 +277,9 @@ public final class AgentStream implements AutoCloseable {
       body.clear();
       packed = null;
       resume = takeOnRoom();
-      notifyAll();
+      news.signalAll();
+    } finally {
+      lock.unlock();
     }
     session.finished(this, unfinished && tellAgent);
     if (resume != null) {
@@ -254,51 +292,71 @@ public final class AgentStream implements AutoCloseable {
 
   // What follows is called on the connection's reader thread and never waits.
 
-  synchronized void onHead(int status, Headers headers) throws ProtocolException {
-    if (head != null) {
-      throw new ProtocolException("a second response header");
+  void onHead(int status, Headers headers) throws ProtocolException {
+    lock.lock();
+    try {
+      if (head != null) {
+        throw new ProtocolException("a second response header");
+      }
+      if ((status < 200 || status > 599) && !(socket && status == SWITCHING)) {
+        throw new ProtocolException("a response with status " + status);
+      }
+      head = new AgentResponse(status, headers);
+      received = System.nanoTime();
+      news.signalAll();
+    } finally {
+      lock.unlock();
     }
-    if ((status < 200 || status > 599) && !(socket && status == SWITCHING)) {
-      throw new ProtocolException("a response with status " + status);
-    }
-    head = new AgentResponse(status, headers);
-    received = System.nanoTime();
-    notifyAll();
   }
 
-  synchronized void onData(ByteBuffer data) throws ProtocolException {
-    if (head == null) {
-      throw new ProtocolException("a response body before its header");
+  void onData(ByteBuffer data) throws ProtocolException {
+    lock.lock();
+    try {
+      if (head == null) {
+        throw new ProtocolException("a response body before its header");
+      }
+      if (!data.hasRemaining() || closed) {
+        return;
+      }
+      if (body.isEmpty()) {
+        taken = System.nanoTime();
+      }
+      body.add(data);
+      queued += data.remaining() + PIECE;
+      totalQueued.addAndGet(data.remaining() + PIECE);
+      received = System.nanoTime();
+      news.signalAll();
+    } finally {
+      lock.unlock();
     }
-    if (!data.hasRemaining() || closed) {
-      return;
-    }
-    if (body.isEmpty()) {
-      taken = System.nanoTime();
-    }
-    body.add(data);
-    queued += data.remaining() + PIECE;
-    totalQueued.addAndGet(data.remaining() + PIECE);
-    received = System.nanoTime();
-    notifyAll();
   }
 
   /** A whole body that is still compressed for the tunnel (protocol 3.4.2). */
-  synchronized void onPacked(byte[] gzip) throws ProtocolException {
-    if (closed) {
-      return;
-    }
+  void onPacked(byte[] gzip) throws ProtocolException {
+    lock.lock();
     try {
-      packed = new GZIPInputStream(new ByteArrayInputStream(gzip), 4096);
-    } catch (IOException e) {
-      throw new ProtocolException("a compressed body that is none");
+      if (closed) {
+        return;
+      }
+      try {
+        packed = new GZIPInputStream(new ByteArrayInputStream(gzip), 4096);
+      } catch (IOException e) {
+        throw new ProtocolException("a compressed body that is none");
+      }
+      news.signalAll();
+    } finally {
+      lock.unlock();
     }
-    notifyAll();
   }
 
-  synchronized void onEnd() {
-    ended = true;
-    notifyAll();
+  void onEnd() {
+    lock.lock();
+    try {
+      ended = true;
+      news.signalAll();
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Whether it is to carry a WebSocket. */
@@ -307,26 +365,41 @@ public final class AgentStream implements AutoCloseable {
   }
 
   /** Whether it carries a WebSocket that the cluster has accepted. */
-  synchronized boolean switched() {
-    return socket && head != null && head.status() == SWITCHING;
+  boolean switched() {
+    lock.lock();
+    try {
+      return socket && head != null && head.status() == SWITCHING;
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** A frame of the WebSocket. */
-  synchronized void onFrame(ByteBuffer frame) throws ProtocolException {
-    if (!switched()) {
-      throw new ProtocolException("a WebSocket frame for something else");
-    }
-    if (frame.hasRemaining() && !ended) {
-      TunnelFrame.parse(frame);
-      onData(frame);
+  void onFrame(ByteBuffer frame) throws ProtocolException {
+    lock.lock();
+    try {
+      if (!switched()) {
+        throw new ProtocolException("a WebSocket frame for something else");
+      }
+      if (frame.hasRemaining() && !ended) {
+        TunnelFrame.parse(frame);
+        onData(frame);
+      }
+    } finally {
+      lock.unlock();
     }
   }
 
   /** The agent failed the request; what it sent before is still delivered. */
-  synchronized void onError(String text) {
-    if (failure == null) {
-      failure = new AgentErrorException(text.isEmpty() ? "the agent gave no reason" : text);
-      notifyAll();
+  void onError(String text) {
+    lock.lock();
+    try {
+      if (failure == null) {
+        failure = new AgentErrorException(text.isEmpty() ? "the agent gave no reason" : text);
+        news.signalAll();
+      }
+    } finally {
+      lock.unlock();
     }
   }
 
@@ -335,27 +408,47 @@ public final class AgentStream implements AutoCloseable {
    *
    * @return false if it has room
    */
-  synchronized boolean whenRoom(Runnable resume) {
-    if (closed || !full()) {
-      return false;
+  boolean whenRoom(Runnable resume) {
+    lock.lock();
+    try {
+      if (closed || !full()) {
+        return false;
+      }
+      onRoom = resume;
+      return true;
+    } finally {
+      lock.unlock();
     }
-    onRoom = resume;
-    return true;
   }
 
-  synchronized boolean full() {
-    return queued > limits.streamQueue()
-        || (queued > MODEST && totalQueued.get() > limits.totalQueue());
+  boolean full() {
+    lock.lock();
+    try {
+      return queued > limits.streamQueue()
+          || (queued > MODEST && totalQueued.get() > limits.totalQueue());
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Whether its reader has taken nothing for this long although something waits. */
-  synchronized boolean stalledFor(Duration time) {
-    return !body.isEmpty() && System.nanoTime() - taken > time.toNanos();
+  boolean stalledFor(Duration time) {
+    lock.lock();
+    try {
+      return !body.isEmpty() && System.nanoTime() - taken > time.toNanos();
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Whether data arrived within this time. */
-  synchronized boolean activeWithin(Duration time) {
-    return System.nanoTime() - received < time.toNanos();
+  boolean activeWithin(Duration time) {
+    lock.lock();
+    try {
+      return System.nanoTime() - received < time.toNanos();
+    } finally {
+      lock.unlock();
+    }
   }
 
   private Runnable takeOnRoom() {

@@ -4,6 +4,8 @@ import io.pipeops.agent.api.link.LinkLostException;
 import io.pipeops.agent.api.link.Outgoing;
 import io.pipeops.agent.api.link.Reply;
 import java.util.List;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * The one place where a stream's thread waits. Other threads may {@linkplain #signal wake} it to
@@ -11,38 +13,62 @@ import java.util.List;
  * send that is held up by a slow link. So a stream's end has one owner, its own thread.
  */
 final class Gate {
+  /** Not a monitor: to wake a virtual thread that waits in one costs a switch more. */
+  private final ReentrantLock lock = new ReentrantLock();
+
+  private final Condition news = lock.newCondition();
   private Failure stop;
   private boolean signalled;
   private Thread sending;
 
   /** Asks the stream to end; returns whether this was the first call. */
-  synchronized boolean stop(Failure why) {
-    if (stop != null) {
-      return false;
+  boolean stop(Failure why) {
+    lock.lock();
+    try {
+      if (stop != null) {
+        return false;
+      }
+      stop = why;
+      news.signalAll();
+      if (sending != null) {
+        sending.interrupt();
+      }
+      return true;
+    } finally {
+      lock.unlock();
     }
-    stop = why;
-    notifyAll();
-    if (sending != null) {
-      sending.interrupt();
-    }
-    return true;
   }
 
   /** Something has changed that the stream's thread may wait for. */
-  synchronized void signal() {
-    signalled = true;
-    notifyAll();
+  void signal() {
+    lock.lock();
+    try {
+      signalled = true;
+      news.signalAll();
+    } finally {
+      lock.unlock();
+    }
   }
 
-  synchronized void check() throws Failure {
-    if (stop != null) {
-      throw stop;
+  void check() throws Failure {
+    lock.lock();
+    try {
+      if (stop != null) {
+        throw stop;
+      }
+    } finally {
+      lock.unlock();
     }
   }
 
   /** Why the stream really ends: what follows from a stop is not the cause. */
-  synchronized Failure cause(Failure seen) {
-    return stop == null ? seen : stop;
+  Failure cause(Failure seen) {
+    lock.lock();
+    try {
+      return stop == null ? seen : stop;
+    } finally {
+      lock.unlock();
+    }
   }
 
   /**
@@ -50,7 +76,8 @@ final class Gate {
    *
    * @param until the {@link System#nanoTime} to wait for at most
    */
-  synchronized void await(long until) throws Failure {
+  void await(long until) throws Failure {
+    lock.lock();
     try {
       while (!signalled) {
         check();
@@ -58,13 +85,15 @@ final class Gate {
         if (left <= 0) {
           return;
         }
-        wait(left / 1_000_000, (int) (left % 1_000_000));
+        news.awaitNanos(left);
       }
+      signalled = false;
+      check();
     } catch (InterruptedException e) {
       throw Failure.stopped();
+    } finally {
+      lock.unlock();
     }
-    signalled = false;
-    check();
   }
 
   /**
@@ -72,37 +101,54 @@ final class Gate {
    *
    * @return false if the thread was interrupted
    */
-  synchronized boolean linger(long until) {
+  boolean linger(long until) {
+    lock.lock();
     try {
       long left = until - System.nanoTime();
       if (!signalled && left > 0) {
-        wait(left / 1_000_000 + 1);
+        news.awaitNanos(left);
       }
       signalled = false;
       return true;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       return false;
+    } finally {
+      lock.unlock();
     }
   }
 
   /** Sends, and gives up when the stream is stopped. */
   void send(Reply reply, List<Outgoing> messages) throws Failure, LinkLostException {
-    synchronized (this) {
-      check();
-      sending = Thread.currentThread();
-    }
+    sending(Thread.currentThread());
     try {
       reply.send(messages);
     } catch (InterruptedException e) {
       check();
       throw Failure.stopped();
     } finally {
-      synchronized (this) {
-        sending = null;
-        // A stop that came too late to end the send must not hit what comes next.
-        Thread.interrupted();
-      }
+      sent();
+    }
+  }
+
+  private void sending(Thread thread) throws Failure {
+    lock.lock();
+    try {
+      check();
+      sending = thread;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void sent() {
+    lock.lock();
+    try {
+      sending = null;
+      // A stop that came too late to end the send must not hit what comes next.
+      Thread.interrupted();
+    } finally {
+      lock.unlock();
     }
   }
 }

@@ -36,7 +36,8 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
 
   /**
    * How often a request is made again after the pool's connection died under it. A target that
-   * restarts leaves several of those, and the pool may give a dying one out a second time.
+   * restarts leaves several of those, and the pool may give a dying one out a second time. After a
+   * new connection that died there is one more try only.
    */
   static final int REPETITIONS = 4;
 
@@ -211,7 +212,8 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
       try {
         awaitAnswer(call, route);
         int again = REPEATABLE.contains(request.method()) && upload == null ? REPETITIONS : 0;
-        for (; again > 0 && call.stale(); again--) {
+        while (again > 0 && call.stale()) {
+          again = call.reused() ? again - 1 : 0;
           call = call(lease, route, server);
           awaitAnswer(call, route);
         }

@@ -77,11 +77,12 @@ final class SocketLink implements FrameHandler, UpgradeListener {
 
   /** Whether a connection of the pool died under the handshake before any answer came. */
   boolean stale() {
-    return session == null
-        && refusal() == 0
-        && failure != null
-        && asked != null
-        && TargetErrors.stale(failure, asked.getConnection());
+    return session == null && refusal() == 0 && failure != null && TargetErrors.stale(failure);
+  }
+
+  /** Whether the handshake went out on a connection that had brought an answer before. */
+  boolean reused() {
+    return asked != null && TargetErrors.reused(asked.getConnection());
   }
 
   /** What went wrong, or null. */

@@ -181,8 +181,10 @@ final class SocketStream implements StreamReceiver, Streams.Stream, Runnable {
     HttpFields.Mutable headers = HttpFields.build();
     request.headers(server, headers::add);
     dial(lease, request, headers);
-    for (int again = HttpStream.REPETITIONS; again > 0 && link.stale(); again--) {
+    int again = HttpStream.REPETITIONS;
+    while (again > 0 && link.stale()) {
       // The pool's connection was closed by the target while it was idle.
+      again = link.reused() ? again - 1 : 0;
       link.abort();
       link = new SocketLink(gate);
       dial(lease, request, headers);

@@ -125,11 +125,15 @@ final class TargetCall {
 
   /**
    * Whether a connection from the pool died under a request that may be made again: the target
-   * closed it while it was idle, and the request met the close on its way. The pool may hold more
-   * of the same kind, but what dies without ever having answered is no such connection.
+   * closed it while it was idle, and the request met the close on its way.
    */
   boolean stale() {
-    return failedEarly() && TargetErrors.stale(failure, request.getConnection());
+    return failedEarly() && TargetErrors.stale(failure);
+  }
+
+  /** Whether the request went out on a connection that had brought an answer before. */
+  boolean reused() {
+    return TargetErrors.reused(request.getConnection());
   }
 
   /**

@@ -48,15 +48,18 @@ final class TargetErrors {
     return new Failure(reason, route.what() + ": " + text);
   }
 
-  /** Whether a connection that had been of use before was closed or reset by the target. */
-  static boolean stale(Throwable cause, Connection connection) {
-    boolean closed =
-        cause instanceof EOFException
-            || cause instanceof ClosedChannelException
-            || (cause instanceof IOException
-                && String.valueOf(cause.getMessage()).contains("onnection reset"));
-    return closed
-        && connection instanceof org.eclipse.jetty.io.Connection counted
+  /** Whether the connection was closed or reset, and not by a failure to make it. */
+  static boolean stale(Throwable cause) {
+    return cause instanceof EOFException
+        || cause instanceof ClosedChannelException
+        || (cause instanceof IOException
+            && !(cause instanceof ConnectException)
+            && String.valueOf(cause.getMessage()).contains("onnection reset"));
+  }
+
+  /** Whether a connection of the client, or null, has brought an answer before. */
+  static boolean reused(Connection connection) {
+    return connection instanceof org.eclipse.jetty.io.Connection counted
         && counted.getMessagesIn() > 0;
   }
 

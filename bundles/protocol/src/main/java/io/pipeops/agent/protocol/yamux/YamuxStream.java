@@ -5,6 +5,8 @@ import java.io.IOException;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * One byte stream in both directions. Straight blocking calls, meant for virtual threads: one may
@@ -22,7 +24,16 @@ public final class YamuxStream implements LinkStream, AutoCloseable {
   /** Held over a whole write, so that the end of data cannot overtake data. */
   private final Object writing = new Object();
 
-  // All below is guarded by this.
+  /**
+   * Not a monitor: waking a virtual thread that waits in one takes the detour through a thread of
+   * the JVM's, which is a switch more for each piece that arrives.
+   */
+  private final ReentrantLock lock = new ReentrantLock();
+
+  private final Condition input = lock.newCondition();
+  private final Condition room = lock.newCondition();
+
+  // All below is guarded by the lock.
   private final ReceiveWindow window;
   private long sendWindow = YamuxSettings.BASE_WINDOW;
   private boolean acknowledged;
@@ -73,12 +84,15 @@ public final class YamuxStream implements LinkStream, AutoCloseable {
     }
     int read;
     int delta;
-    synchronized (this) {
+    lock.lock();
+    try {
       if (!awaitInput(limit)) {
         return -1;
       }
       read = window.read(target);
       delta = windowUpdate();
+    } finally {
+      lock.unlock();
     }
     announce(delta);
     return read;
@@ -96,40 +110,37 @@ public final class YamuxStream implements LinkStream, AutoCloseable {
   public ByteBuffer take(Duration limit) throws IOException, InterruptedException {
     ByteBuffer piece;
     int delta;
-    synchronized (this) {
+    lock.lock();
+    try {
       if (!awaitInput(limit)) {
         return null;
       }
       piece = window.take();
       delta = windowUpdate();
+    } finally {
+      lock.unlock();
     }
     announce(delta);
     return piece;
   }
 
   private boolean awaitInput(Duration limit) throws IOException, InterruptedException {
-    long end = limit.isZero() ? 0 : System.nanoTime() + limit.toNanos();
+    long left = limit.toNanos();
     while (!window.hasData()) {
       checkUsable();
       if (inputEnded) {
         return false;
       }
-      await(end, "nothing was received in time");
+      if (limit.isZero()) {
+        input.await();
+      } else if (left <= 0) {
+        throw new SocketTimeoutException("yamux stream " + id + ": nothing was received in time");
+      } else {
+        left = input.awaitNanos(left);
+      }
     }
     checkUsable();
     return true;
-  }
-
-  private void await(long end, String problem) throws IOException, InterruptedException {
-    if (end == 0) {
-      wait();
-      return;
-    }
-    long millis = (end - System.nanoTime() + 999_999) / 1_000_000;
-    if (millis <= 0) {
-      throw new SocketTimeoutException("yamux stream " + id + ": " + problem);
-    }
-    wait(millis);
   }
 
   private void checkUsable() throws YamuxException {
@@ -172,18 +183,23 @@ public final class YamuxStream implements LinkStream, AutoCloseable {
     }
   }
 
-  private synchronized int claim(int most) throws IOException, InterruptedException {
-    while (true) {
-      checkUsable();
-      if (outputEnded) {
-        throw new YamuxException("yamux stream " + id + ": written after its end");
+  private int claim(int most) throws IOException, InterruptedException {
+    lock.lock();
+    try {
+      while (true) {
+        checkUsable();
+        if (outputEnded) {
+          throw new YamuxException("yamux stream " + id + ": written after its end");
+        }
+        if (sendWindow > 0) {
+          int n = (int) Math.min(most, sendWindow);
+          sendWindow -= n;
+          return n;
+        }
+        room.await();
       }
-      if (sendWindow > 0) {
-        int n = (int) Math.min(most, sendWindow);
-        sendWindow -= n;
-        return n;
-      }
-      wait();
+    } finally {
+      lock.unlock();
     }
   }
 
@@ -191,12 +207,15 @@ public final class YamuxStream implements LinkStream, AutoCloseable {
   @Override
   public void shutdownOutput() throws IOException, InterruptedException {
     synchronized (writing) {
-      synchronized (this) {
+      lock.lock();
+      try {
         if (failure != null || outputEnded) {
           return;
         }
         outputEnded = true;
         quietSince = System.nanoTime();
+      } finally {
+        lock.unlock();
       }
       session.data(id, FrameHeader.frame(FrameHeader.WINDOW_UPDATE, FrameHeader.FIN, id, 0));
     }
@@ -205,11 +224,14 @@ public final class YamuxStream implements LinkStream, AutoCloseable {
 
   @Override
   public void whenOver(Runnable action) {
-    synchronized (this) {
+    lock.lock();
+    try {
       if (failure == null) {
         whenOver = action;
         return;
       }
+    } finally {
+      lock.unlock();
     }
     action.run();
   }
@@ -229,24 +251,39 @@ public final class YamuxStream implements LinkStream, AutoCloseable {
    */
   @Override
   public void close() {
-    boolean done;
-    synchronized (this) {
-      done = failure != null || (inputEnded && outputEnded);
-    }
-    if (!done) {
+    if (!done()) {
       reset();
     }
     fail("closed", true);
   }
 
+  private boolean done() {
+    lock.lock();
+    try {
+      return failure != null || (inputEnded && outputEnded);
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /** Whether the peer has ended its data and all of it has been read. */
-  public synchronized boolean inputShutdown() {
-    return inputEnded && !window.hasData();
+  public boolean inputShutdown() {
+    lock.lock();
+    try {
+      return inputEnded && !window.hasData();
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Whether it can no longer be used: reset, closed, or its session has ended. */
-  public synchronized boolean over() {
-    return failure != null;
+  public boolean over() {
+    lock.lock();
+    try {
+      return failure != null;
+    } finally {
+      lock.unlock();
+    }
   }
 
   // What follows is called by the session.
@@ -254,15 +291,19 @@ public final class YamuxStream implements LinkStream, AutoCloseable {
   /** Makes the stream unusable; false if it was already, or is properly done. */
   boolean fail(String reason, boolean evenIfDone) {
     Runnable hook;
-    synchronized (this) {
+    lock.lock();
+    try {
       if (failure != null || (!evenIfDone && inputEnded && outputEnded)) {
         return false;
       }
       failure = reason;
       window.release();
-      notifyAll();
+      input.signalAll();
+      room.signalAll();
       hook = whenOver;
       whenOver = null;
+    } finally {
+      lock.unlock();
     }
     session.remove(this);
     if (hook != null) {
@@ -271,70 +312,99 @@ public final class YamuxStream implements LinkStream, AutoCloseable {
     return true;
   }
 
-  synchronized int startWindow() {
-    return window.start();
+  int startWindow() {
+    lock.lock();
+    try {
+      return window.start();
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Marks the peer's acknowledgement; true the first time. */
-  synchronized boolean acknowledge() {
-    boolean first = ours && !acknowledged;
-    acknowledged = true;
-    return first;
+  boolean acknowledge() {
+    lock.lock();
+    try {
+      boolean first = ours && !acknowledged;
+      acknowledged = true;
+      return first;
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Uses window for a frame; false if it is longer than the peer was allowed. */
-  synchronized boolean claimInput(long bytes) {
-    if (bytes > window.left()) {
-      return false;
+  boolean claimInput(long bytes) {
+    lock.lock();
+    try {
+      if (bytes > window.left()) {
+        return false;
+      }
+      window.claim((int) bytes);
+      return true;
+    } finally {
+      lock.unlock();
     }
-    window.claim((int) bytes);
-    return true;
   }
 
   /** Takes payload; false if the memory is used up. */
-  synchronized boolean receive(ByteBuffer data) {
-    if (inputEnded || failure != null) {
-      return true;
+  boolean receive(ByteBuffer data) {
+    lock.lock();
+    try {
+      if (inputEnded || failure != null) {
+        return true;
+      }
+      boolean added = window.add(data);
+      if (outputEnded) {
+        quietSince = System.nanoTime();
+      }
+      input.signalAll();
+      return added;
+    } finally {
+      lock.unlock();
     }
-    boolean added = window.add(data);
-    if (outputEnded) {
-      quietSince = System.nanoTime();
-    }
-    notifyAll();
-    return added;
   }
 
   /** Adds to the send window; false if the sum is beyond 32 bits. */
-  synchronized boolean openSendWindow(long delta) {
-    sendWindow += delta;
-    notifyAll();
-    return sendWindow <= 0xFFFF_FFFFL;
+  boolean openSendWindow(long delta) {
+    lock.lock();
+    try {
+      sendWindow += delta;
+      room.signalAll();
+      return sendWindow <= 0xFFFF_FFFFL;
+    } finally {
+      lock.unlock();
+    }
   }
 
   void endInput() {
-    synchronized (this) {
+    lock.lock();
+    try {
       inputEnded = true;
-      notifyAll();
+      input.signalAll();
+    } finally {
+      lock.unlock();
     }
     removeIfDone();
   }
 
   private void removeIfDone() {
-    boolean done;
-    synchronized (this) {
-      done = inputEnded && outputEnded;
-    }
-    if (done) {
+    if (done()) {
       session.remove(this);
     }
   }
 
   /** Whether this side has ended, and the peer has neither ended nor sent for longer than that. */
-  synchronized boolean halfClosedFor(Duration time) {
-    return outputEnded
-        && !inputEnded
-        && failure == null
-        && !window.hasData()
-        && System.nanoTime() - quietSince > time.toNanos();
+  boolean halfClosedFor(Duration time) {
+    lock.lock();
+    try {
+      return outputEnded
+          && !inputEnded
+          && failure == null
+          && !window.hasData()
+          && System.nanoTime() - quietSince > time.toNanos();
+    } finally {
+      lock.unlock();
+    }
   }
 }
