@@ -85,10 +85,16 @@ final class Caller implements Closeable {
                 + "\r\n")
             .getBytes(StandardCharsets.ISO_8859_1));
     byte[] block = new byte[1 << 16];
-    for (long sent = 0; sent < size; sent += block.length) {
-      out.write(block, 0, (int) Math.min(block.length, size - sent));
+    try {
+      for (long sent = 0; sent < size; sent += block.length) {
+        out.write(block, 0, (int) Math.min(block.length, size - sent));
+      }
+      out.flush();
+    } catch (IOException e) {
+      // A server that takes no more has usually said why.
+      answer();
+      throw e;
     }
-    out.flush();
     return answer();
   }
 
@@ -107,6 +113,10 @@ final class Caller implements Closeable {
         // A server may end a connection after many requests.
         last = true;
       }
+    }
+    if (!status.contains(" 200") && length > 0) {
+      byte[] said = in.readNBytes((int) Math.min(length, 500));
+      throw new IOException(status + ": " + new String(said, StandardCharsets.UTF_8));
     }
     long total = 0;
     if (chunked) {
