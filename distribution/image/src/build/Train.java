@@ -10,6 +10,7 @@ import java.security.KeyStore;
 import java.security.cert.CertificateFactory;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -22,8 +23,9 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 
 /**
- * Run by the build: starts hub and agent of the assembled image against the embedded Kubernetes API, sends
- * some requests through both, and lets each process write an archive of the classes that it used. Usage:
+ * Run by the build: starts hub and agent of the assembled image against the embedded Kubernetes API, as the charts
+ * would (settings from a file, the lead by a Lease, a host name, a certificate by RSA, JSON for a log), sends some
+ * requests through both, and lets each process write an archive of the classes that it used. Usage:
  * {@code Train <image folder>}.
  */
 class Train {
@@ -35,13 +37,15 @@ class Train {
   /**
    * A run time whose cache was trained like this compiles what the start uses by the first tier at once, and never again: the
    * start in the small profile costs a sixth less. What the second tier does to every byte of traffic (compiler.json) has to
-   * stay unknown, or it would stay with the first; hashes and the arithmetic of handshakes do stay there, and are not worth the
-   * second tier's time. The standard profile takes the classes only.
+   * stay unknown, or it would stay with the first, and so has P-256's multiplication, for which the second tier knows one
+   * instruction; hashes and the rest of the handshakes' arithmetic do stay there, and are not worth the second tier's time. The
+   * standard profile takes the classes only.
    */
   private static final String FIRST_TIER_ONLY =
       " -XX:TieredStopAtLevel=1 -XX:CompileCommand=quiet"
           + " -XX:CompileCommand=exclude,com/sun/crypto/provider/*.*"
-          + " -XX:CompileCommand=exclude,sun/security/util/math/intpoly/IntegerPolynomial1305.*";
+          + " -XX:CompileCommand=exclude,sun/security/util/math/intpoly/IntegerPolynomial1305.*"
+          + " -XX:CompileCommand=exclude,sun/security/util/math/intpoly/MontgomeryIntegerPolynomialP256.mult";
 
   private final Path image;
   private final Path work;
@@ -63,10 +67,15 @@ class Train {
 
   private void run() throws Exception {
     Path state = work.resolve("hub");
+    Path ca = certify("ca", "-ext", "bc:critical=ca:true");
+    certify("hub", "-ext", "san=dns:localhost,ip:127.0.0.1", "-signer", "ca");
     Process hub =
         start(
             "hub",
             Map.of(),
+            "--set", "hub.tls_cert_file=" + work.resolve("hub.crt"),
+            "--set", "hub.tls_key_file=" + work.resolve("hub.key"),
+            "--set", "hub.tls_ca_file=" + ca,
             "--set", "hub.port=0",
             "--set", "hub.state_dir=" + state,
             "--set", "http.port=0",
@@ -74,23 +83,35 @@ class Train {
             "--set", "features.sandbox.enabled=true",
             "--set", "sandbox.kubeconfig_file=" + work.resolve("embedded.kubeconfig"));
     try {
-      String hubAddress = address(hub, "hub", "hub.address");
+      String hubAddress = address(hub, "hub", "hub.address").replace("127.0.0.1", "localhost");
       await(hub, "hub", () -> Files.exists(work.resolve("embedded.kubeconfig")) && Files.exists(state.resolve("agent.token")));
+      Path settings =
+          Files.writeString(
+              work.resolve("config.yaml"),
+              """
+              features: {}
+              http: {port: 0, host: 127.0.0.1}
+              kubernetes:
+                kubeconfig: %s
+              leader:
+                election: always
+                replicas: 1
+              link:
+                cluster_name: training
+                tls_ca_file: %s
+                token_file: %s
+                url: %s
+              tunnel: {agent_credentials: true}
+              """
+                  .formatted(work.resolve("embedded.kubeconfig"), ca, state.resolve("agent.token"), hubAddress));
       Process agent =
           start(
               "run",
-              Map.of("PIPEOPS_MEMORY_PROFILE", "small"),
-              "--set", "link.url=" + hubAddress,
-              "--set", "link.token_file=" + state.resolve("agent.token"),
-              "--set", "link.tls_ca_file=" + state.resolve("ca.crt"),
-              "--set", "link.cluster_name=training",
-              "--set", "kubernetes.kubeconfig=" + work.resolve("embedded.kubeconfig"),
-              "--set", "tunnel.agent_credentials=true",
-              "--set", "http.port=0",
-              "--set", "http.host=127.0.0.1");
+              Map.of("PIPEOPS_MEMORY_PROFILE", "small", "POD_NAME", "training-0"),
+              "--config=" + settings);
       try {
         String local = address(agent, "run", "http.address");
-        drive(hubAddress, local, state, agent);
+        drive(hubAddress, local, ca, state, agent);
       } finally {
         stop(agent, "agent");
       }
@@ -107,9 +128,9 @@ class Train {
   }
 
   /** What an operator and a kubectl would ask for. */
-  private void drive(String hub, String local, Path state, Process agent) throws Exception {
-    HttpClient client = HttpClient.newBuilder().sslContext(trust(state.resolve("ca.crt"))).connectTimeout(Duration.ofSeconds(10)).build();
-    await(agent, "run", () -> get(client, local + "/ready", "").statusCode() == 200);
+  private void drive(String hub, String local, Path ca, Path state, Process agent) throws Exception {
+    HttpClient client = HttpClient.newBuilder().sslContext(trust(ca)).connectTimeout(Duration.ofSeconds(10)).build();
+    await(agent, "run", () -> get(client, local + "/ready?wait=9", "").statusCode() == 200);
     String admin = Files.readString(state.resolve("admin.token")).strip();
     String clusters = get(client, hub + "/api/v1/clusters", admin).body();
     String id = find("\"id\"\\s*:\\s*\"([^\"]+)\"", clusters);
@@ -154,7 +175,7 @@ class Train {
   }
 
   private Process start(String command, Map<String, String> env, String... arguments) throws IOException {
-    List<String> line = new ArrayList<>(List.of(image.resolve("bin/pipeops-agent").toString(), command, "--run-dir", work.resolve(command + "-run").toString(), "--log-format", "text"));
+    List<String> line = new ArrayList<>(List.of(image.resolve("bin/pipeops-agent").toString(), command, "--run-dir", work.resolve(command + "-run").toString()));
     line.addAll(List.of(arguments));
     ProcessBuilder builder = new ProcessBuilder(line).redirectErrorStream(true).redirectOutput(work.resolve(command + ".log").toFile());
     builder.environment().keySet().removeIf(k -> k.startsWith("PIPEOPS_") || k.startsWith("AGENT_") || k.startsWith("HUB_"));
@@ -212,6 +233,31 @@ class Train {
       process.destroyForcibly();
       throw new IOException("The training run of " + name + " does not stop:\n" + log(name.equals("agent") ? "run" : name));
     }
+  }
+
+  /** A key and its certificate in {@code NAME.key} and {@code NAME.crt}; returns the latter. */
+  private Path certify(String name, String... more) throws Exception {
+    Path keys = work.resolve("keys.p12");
+    String password = "training";
+    List<String> line =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
+                "-genkeypair", "-keystore", keys.toString(), "-storepass", password, "-alias", name,
+                "-dname", "CN=" + name, "-keyalg", "RSA", "-keysize", "2048"));
+    line.addAll(List.of(more));
+    Process keytool = new ProcessBuilder(line).redirectErrorStream(true).redirectOutput(work.resolve("keytool.log").toFile()).start();
+    if (keytool.waitFor() != 0) {
+      throw new IOException("No certificate for the training run:\n" + log("keytool"));
+    }
+    KeyStore store = KeyStore.getInstance(keys.toFile(), password.toCharArray());
+    pem(name + ".key", "PRIVATE KEY", store.getKey(name, password.toCharArray()).getEncoded());
+    return pem(name + ".crt", "CERTIFICATE", store.getCertificate(name).getEncoded());
+  }
+
+  private Path pem(String file, String kind, byte[] der) throws IOException {
+    String text = Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(der);
+    return Files.writeString(work.resolve(file), "-----BEGIN " + kind + "-----\n" + text + "\n-----END " + kind + "-----\n");
   }
 
   private static SSLContext trust(Path ca) throws Exception {

@@ -4,7 +4,6 @@ import io.pipeops.agent.api.feature.Features;
 import io.pipeops.agent.http.CheckRun.Outcome;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -121,7 +120,7 @@ public final class Readiness {
     if (agent && found.stream().noneMatch(outcome -> outcome.name().equals("link"))) {
       found.add(new Outcome("link", false, "the link is not there"));
     }
-    found.sort(Comparator.comparing(Outcome::name));
+    found.sort((a, b) -> a.name().compareTo(b.name()));
     return List.copyOf(found);
   }
 

@@ -239,7 +239,7 @@ final class ApiClient implements ApiCalls, AutoCloseable {
     // No thread of the platform is held for a client that makes a few calls in an hour.
     VirtualThreadPool threads = new VirtualThreadPool(16);
     threads.setName("kubernetes-api");
-    SslContextFactory.Client context = new SslContextFactory.Client();
+    SslContextFactory.Client context = new ClientTls();
     context.setSslContext(tls);
     ClientConnector connector = new ClientConnector();
     connector.setSslContextFactory(context);
@@ -248,6 +248,8 @@ final class ApiClient implements ApiCalls, AutoCloseable {
     connector.setScheduler(new ScheduledExecutorScheduler("kubernetes-api-timer", true));
     connector.setConnectTimeout(Duration.ofSeconds(5));
     HttpClient made = new HttpClient(new HttpClientTransportOverHTTP(connector));
+    // As a listener to handshakes; it belongs to the connector.
+    made.addBean(context, false);
     made.setUserAgentField(new HttpField(HttpHeader.USER_AGENT, "pipeops-agent"));
     made.setMaxConnectionsPerDestination(4);
     made.setIdleTimeout(45_000);

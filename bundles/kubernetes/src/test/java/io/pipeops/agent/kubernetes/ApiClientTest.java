@@ -208,6 +208,17 @@ class ApiClientTest {
     }
   }
 
+  /** The first offer is X25519 alone. */
+  @Test
+  void aServerThatKnowsOnlyOtherGroupsIsReached() throws Exception {
+    Certificates keys = Certificates.make(folder, "server", "EC");
+    try (FakeApiServer server = new FakeApiServer(keys.server(), 0, "secp256r1");
+        ApiClient client = client(server.base(), false, keys.certificatePem(), null, TOKEN)) {
+      assertEquals(200, client.get("/version", "application/json", LIMIT).status());
+      assertEquals("", client.failure());
+    }
+  }
+
   @Test
   void aRotatedCaIsTakenWithoutARestart() throws Exception {
     Certificates oldKeys = Certificates.make(folder, "old", "EC");

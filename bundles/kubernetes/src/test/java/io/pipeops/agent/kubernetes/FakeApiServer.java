@@ -65,7 +65,12 @@ final class FakeApiServer implements AutoCloseable {
     this(null, 0);
   }
 
-  FakeApiServer(SSLContext context, int port) throws IOException {
+  /**
+   * Listens with TLS if there is a context.
+   *
+   * @param groups the only groups of key agreement that it knows; none is the usual ones
+   */
+  FakeApiServer(SSLContext context, int port, String... groups) throws IOException {
     InetSocketAddress address = new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
     tls = context != null;
     if (tls) {
@@ -76,6 +81,9 @@ final class FakeApiServer implements AutoCloseable {
             public void configure(HttpsParameters parameters) {
               SSLParameters wanted = context.getDefaultSSLParameters();
               wanted.setWantClientAuth(true);
+              if (groups.length > 0) {
+                wanted.setNamedGroups(groups);
+              }
               parameters.setSSLParameters(wanted);
             }
           });

@@ -29,9 +29,13 @@ final class Handlers<H> {
 
   /** One that drains only if there is no other; else the highest ranking, else the oldest. */
   private static final Comparator<Registration<?>> BEST_LAST =
-      Comparator.comparing((Registration<?> r) -> !r.draining)
-          .thenComparingInt(Registration::ranking)
-          .thenComparing(Registration::id, Comparator.reverseOrder());
+      (a, b) -> {
+        if (a.draining != b.draining) {
+          return a.draining ? -1 : 1;
+        }
+        int ranking = Integer.compare(a.ranking, b.ranking);
+        return ranking != 0 ? ranking : Long.compare(b.id, a.id);
+      };
 
   /**
    * None is registered yet.

@@ -61,7 +61,7 @@ final class JettyDialer implements Dialer {
   private final Peer settings;
   private final Duration handshake;
   private WebSocketCoreClient client;
-  private SslContextFactory.Client tls;
+  private ClientTls tls;
   private String tlsFiles = "";
   private Optional<Proxy> proxy = Optional.empty();
   private HttpProxy installed;
@@ -87,6 +87,31 @@ final class JettyDialer implements Dialer {
     String token = token();
     WebSocketCoreClient started = client();
     route(started.getHttpClient(), peer);
+    boolean offeredAll = tls().offersAll();
+    try {
+      dial(started, peer, socket, more, token);
+    } catch (RefusedException e) {
+      throw e;
+    } catch (IOException e) {
+      if (offeredAll || !tls().offersAll()) {
+        throw e;
+      }
+      log.debug("Trying again with all groups of key agreement after: {}", e.getMessage());
+      dial(started, peer, socket, more, token);
+    }
+  }
+
+  private synchronized ClientTls tls() {
+    return tls;
+  }
+
+  private void dial(
+      WebSocketCoreClient started,
+      URI peer,
+      LinkSocket socket,
+      Map<String, String> more,
+      String token)
+      throws IOException, InterruptedException {
     Upgrade upgrade = new Upgrade(started, peer, socket);
     upgrade.headers(
         headers -> {
@@ -202,9 +227,8 @@ final class JettyDialer implements Dialer {
     if (System.getProperty(CACHE_LINE) == null) {
       System.setProperty(CACHE_LINE, "16");
     }
-    tls = new SslContextFactory.Client();
+    tls = new ClientTls();
     tls.setSslContext(Tls.context(settings.tls()));
-    tls.setIncludeProtocols("TLSv1.3", "TLSv1.2");
     tls.setEndpointIdentificationAlgorithm(settings.tls().skipVerify() ? null : "HTTPS");
     QueuedThreadPool threads = new QueuedThreadPool(16, 1);
     threads.setReservedThreads(0);
@@ -219,6 +243,8 @@ final class JettyDialer implements Dialer {
     connector.setSslContextFactory(tls);
     connector.setConnectTimeout(handshake);
     HttpClient http = new HttpClient(new HttpClientTransportOverHTTP(connector));
+    // As a listener to handshakes; it belongs to the connector.
+    http.addBean(tls, false);
     http.setExecutor(threads);
     http.setByteBufferPool(buffers);
     http.setFollowRedirects(false);

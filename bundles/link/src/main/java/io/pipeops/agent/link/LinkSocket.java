@@ -71,6 +71,8 @@ final class LinkSocket implements FrameHandler {
   @Override
   public void onOpen(CoreSession opened, Callback callback) {
     session = opened;
+    // What an earlier try with this socket failed by does not matter any more.
+    cause = "";
     lastFrame = System.nanoTime();
     callback.succeeded();
     owner.opened(this);

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pipeops.agent.api.link.LinkState;
+import io.pipeops.agent.link.LinkSettings.Timing;
 import io.pipeops.agent.link.LinkSettings.TlsFiles;
 import java.io.DataInputStream;
 import java.io.IOException;
@@ -28,6 +29,7 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLServerSocket;
 import javax.net.ssl.TrustManagerFactory;
 import org.bouncycastle.asn1.x500.X500Name;
@@ -125,7 +127,8 @@ class TlsAndProxyTest {
     return pem(name, "CERTIFICATE", of.certificate.getEncoded());
   }
 
-  private ScriptedPeer serve(Identified server, Identified clientCa) throws Exception {
+  private ScriptedPeer serve(Identified server, Identified clientCa, String... groups)
+      throws Exception {
     KeyStore store = KeyStore.getInstance("PKCS12");
     store.load(null, null);
     store.setKeyEntry(
@@ -163,6 +166,11 @@ class TlsAndProxyTest {
                 (SSLServerSocket)
                     context.getServerSocketFactory().createServerSocket(port, backlog, address);
             socket.setNeedClientAuth(clientCa != null);
+            if (groups.length > 0) {
+              SSLParameters parameters = socket.getSSLParameters();
+              parameters.setNamedGroups(groups);
+              socket.setSSLParameters(parameters);
+            }
             return socket;
           }
         };
@@ -211,6 +219,38 @@ class TlsAndProxyTest {
     controller = serve(server(weak, "localhost", Duration.ofDays(-1)), null);
     start(new TlsFiles(pem("weak.pem", weak), "", "", false), "");
     link.await(s -> s.reason().contains("not safe any more: ") && s.reason().contains("MD5"));
+  }
+
+  /** The first offer is X25519 alone; the second one is made at once, not after a pause. */
+  @Test
+  void aPeerThatKnowsOnlyOtherGroupsIsReachedAtOnce() throws Exception {
+    Identified ca = authority();
+    controller = serve(server(ca, "localhost", Duration.ofDays(-1)), null, "secp256r1");
+    Timing usual = TestLink.timing();
+    Duration never = Duration.ofHours(1);
+    link.start(
+        new LinkSettings(
+            TestLink.with(
+                TestLink.peer(controller.url()),
+                new TlsFiles(pem("ca.pem", ca), "", "", false),
+                ""),
+            new Timing(
+                usual.handshake(),
+                usual.ping(),
+                usual.read(),
+                never,
+                never,
+                usual.gatewayAttempts(),
+                usual.standby(),
+                usual.register(),
+                usual.registerMax(),
+                usual.stateWait(),
+                usual.handOver(),
+                true),
+            TestLink.limits(),
+            TestLink.RESUME));
+    controller.next().acceptRegistration("c-1", "");
+    link.await(LinkState.CONNECTED);
   }
 
   @Test

@@ -7,7 +7,6 @@ import io.pipeops.agent.provision.features.FolderContent;
 import io.pipeops.agent.provision.settings.Setting;
 import io.pipeops.agent.provision.settings.SettingRegistry;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,7 +32,7 @@ final class KnownSettings {
    */
   boolean learn(FolderContent content) {
     List<Candidate> candidates = new ArrayList<>(content.candidates());
-    candidates.sort(Comparator.comparing(c -> c.file().order()));
+    candidates.sort((a, b) -> a.file().order().compareTo(b.file().order()));
     for (Candidate candidate : candidates) {
       put(Setting.featureSwitch(candidate.name(), candidate.file().enabled()));
       candidate.jars().forEach(j -> add(j.content()));

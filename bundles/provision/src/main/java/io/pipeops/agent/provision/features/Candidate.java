@@ -57,6 +57,25 @@ public record Candidate(
     return keys;
   }
 
+  /**
+   * Whether both are the same reading of the same file and jars. Written out, because a record's
+   * own comparison is generated when it is first used, and the start has to pay for that.
+   */
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof Candidate that
+        && source.equals(that.source)
+        && contentHash.equals(that.contentHash)
+        && stamp.equals(that.stamp)
+        && problem.equals(that.problem)
+        && waiting == that.waiting;
+  }
+
+  @Override
+  public int hashCode() {
+    return 31 * source.hashCode() + contentHash.hashCode();
+  }
+
   @Override
   public String toString() {
     return name() + " " + version();

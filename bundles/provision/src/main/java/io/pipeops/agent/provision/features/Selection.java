@@ -54,10 +54,18 @@ public record Selection(
 
   /** Highest version first; of two files with the same version the one that runs already. */
   private static Comparator<Candidate> order(Input input) {
-    return Comparator.comparing((Candidate c) -> c.file().order())
-        .reversed()
-        .thenComparing(c -> c.equals(input.present().get(c.name())) ? 0 : 1)
-        .thenComparing(c -> c.source().toString());
+    return (a, b) -> {
+      int version = b.file().order().compareTo(a.file().order());
+      if (version != 0) {
+        return version;
+      }
+      int running = Boolean.compare(runs(input, b), runs(input, a));
+      return running != 0 ? running : a.source().toString().compareTo(b.source().toString());
+    };
+  }
+
+  private static boolean runs(Input input, Candidate candidate) {
+    return candidate.equals(input.present().get(candidate.name()));
   }
 
   /** Chooses. */

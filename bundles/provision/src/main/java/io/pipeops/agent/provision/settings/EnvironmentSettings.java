@@ -28,7 +28,7 @@ final class EnvironmentSettings {
   /** What the variables give. An empty variable gives nothing, as for the existing agent. */
   static List<Given> read(
       Map<String, String> environment, SettingLookup lookup, Findings findings) {
-    Map<Setting, Given> given = new HashMap<>();
+    Map<String, Given> given = new HashMap<>();
     for (Map.Entry<String, String> variable : new TreeMap<>(environment).entrySet()) {
       String name = variable.getKey();
       String value = variable.getValue();
@@ -42,7 +42,7 @@ final class EnvironmentSettings {
         findings.withoutEffect(name, "environment variable " + name);
       } else {
         Given one = given(name, target, value);
-        given.merge(target.setting(), one, (a, b) -> choose(a, b, findings));
+        given.merge(target.setting().normalKey(), one, (a, b) -> choose(a, b, findings));
       }
     }
     return new ArrayList<>(given.values());

@@ -17,7 +17,7 @@ final class FlagSettings {
    *     existing agent
    */
   static List<Given> read(String lines, SettingLookup lookup, Findings findings) {
-    Map<Setting, Given> given = new LinkedHashMap<>();
+    Map<String, Given> given = new LinkedHashMap<>();
     for (String line : lines.split("\\R")) {
       if (line.isBlank()) {
         continue;
@@ -39,7 +39,7 @@ final class FlagSettings {
         findings.withoutEffect(legacy ? "--" + name : name, source);
       } else {
         List<String> values = target.setting().multiple() ? Lists.split(value) : List.of(value);
-        given.put(target.setting(), new Given(name, target, values, source));
+        given.put(target.setting().normalKey(), new Given(name, target, values, source));
       }
     }
     return List.copyOf(given.values());
