@@ -10,10 +10,12 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** New versions of features dropped into the running agent, under load. */
+@Order(2) // Among the longest.
 class HotUpgradeIT {
   private static final Duration LIMIT = Duration.ofSeconds(40);
 

@@ -12,10 +12,12 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The hub is not there, goes away, or has another agent of the same identity. */
+@Order(3) // Among the longest.
 class LinkFaultsIT {
   private static final Duration LIMIT = Duration.ofSeconds(60);
 
