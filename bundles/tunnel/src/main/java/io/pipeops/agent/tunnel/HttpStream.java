@@ -214,6 +214,7 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
         int again = REPEATABLE.contains(request.method()) && upload == null ? REPETITIONS : 0;
         while (again > 0 && call.stale()) {
           again = call.reused() ? again - 1 : 0;
+          tunnel.meters().repeated();
           call = call(lease, route, server);
           awaitAnswer(call, route);
         }

@@ -26,6 +26,7 @@ final class Meters {
     private Metrics.Counter in = NOWHERE;
     private Metrics.Counter out = NOWHERE;
     private Metrics.Counter cancelled = NOWHERE;
+    private Metrics.Counter repeated = NOWHERE;
     private Metrics.Distribution seconds = value -> {};
     private final Map<Failure.Reason, Metrics.Counter> errors = new EnumMap<>(Failure.Reason.class);
   }
@@ -42,6 +43,10 @@ final class Meters {
     next.out = metrics.counter(PREFIX + "bytes_total", bytes, "direction", "out");
     next.cancelled =
         metrics.counter(PREFIX + "cancelled_total", "Requests that the control plane cancelled");
+    next.repeated =
+        metrics.counter(
+            PREFIX + "repeated_total",
+            "Requests made again, because a connection of the pool died under them");
     for (Failure.Reason reason : Failure.Reason.values()) {
       if (reason != Failure.Reason.CANCELLED) {
         next.errors.put(
@@ -70,6 +75,10 @@ final class Meters {
   void request(boolean api) {
     Series now = series;
     (api ? now.api : now.service).increment();
+  }
+
+  void repeated() {
+    series.repeated.increment();
   }
 
   void in(long bytes) {

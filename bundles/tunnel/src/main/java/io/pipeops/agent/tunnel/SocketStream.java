@@ -185,6 +185,7 @@ final class SocketStream implements StreamReceiver, Streams.Stream, Runnable {
     while (again > 0 && link.stale()) {
       // The pool's connection was closed by the target while it was idle.
       again = link.reused() ? again - 1 : 0;
+      tunnel.meters().repeated();
       link.abort();
       link = new SocketLink(gate);
       dial(lease, request, headers);

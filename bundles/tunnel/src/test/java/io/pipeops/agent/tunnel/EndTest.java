@@ -398,6 +398,7 @@ class EndTest {
     bench.peer.request("r", Bench.get(target, "/"));
     assertEquals("service request failed: connection closed by the target", bench.peer.error("r"));
     assertEquals(2, asked.get());
+    assertEquals(1, bench.numbers.get("repeated_total"));
   }
 
   @Test
