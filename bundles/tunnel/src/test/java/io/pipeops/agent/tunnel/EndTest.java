@@ -4,7 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pipeops.agent.api.link.Message;
 import io.pipeops.agent.protocol.Headers;
+import io.pipeops.agent.protocol.ProxyError;
 import io.pipeops.agent.protocol.ProxyRequest;
 import io.pipeops.agent.protocol.ProxyRequestBuilder;
 import io.pipeops.agent.protocol.ProxyResponseAbort;
@@ -13,6 +15,7 @@ import java.net.ServerSocket;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
@@ -349,19 +352,29 @@ class EndTest {
   @Test
   void aConnectionThatDiedInThePoolIsNoFailure() throws Exception {
     AtomicInteger served = new AtomicInteger();
+    List<String> heads = new CopyOnWriteArrayList<>();
     start(
         exchange -> {
-          exchange.head();
+          heads.add(exchange.head());
           exchange.ok("" + served.incrementAndGet());
           // The next request meets a connection that is closed without an answer.
-          exchange.head();
+          heads.add(exchange.head());
         });
     for (int i = 1; i <= 5; i++) {
       bench.peer.request("r" + i, Bench.get(target, "/"));
       assertEquals("" + i, bench.peer.body("r" + i));
     }
-    bench.peer.request("post", Bench.to(target, "POST", "/"));
-    assertTrue(bench.peer.error("post").contains("closed by the target"), "never sent twice");
+    // One that is sent before the pool has the last connection back gets a new one, and an answer.
+    int posts = 0;
+    Message end;
+    do {
+      String id = "post" + ++posts;
+      bench.peer.request(id, Bench.to(target, "POST", "/" + id));
+      end = bench.peer.awaitEnd(id);
+    } while (!end.type().equals(ProxyError.TYPE) && posts < 100);
+    assertTrue(bench.peer.error("post" + posts).contains("closed by the target"));
+    assertEquals(
+        posts, heads.stream().filter(head -> head.startsWith("POST")).count(), "each came once");
   }
 
   @Test
