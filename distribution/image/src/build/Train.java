@@ -10,7 +10,6 @@ import java.security.KeyStore;
 import java.security.cert.CertificateFactory;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -23,10 +22,9 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 
 /**
- * Run by the build: starts hub and agent of the assembled image against the embedded Kubernetes API, as the charts
- * would (settings from a file, the lead by a Lease, a host name, a certificate by RSA, JSON for a log), sends some
- * requests through both, and lets each process write an archive of the classes that it used. Usage:
- * {@code Train <image folder>}.
+ * Run by the build: starts hub and agent of the assembled image against the embedded Kubernetes API, the agent as its
+ * chart would (settings from a file, the lead by a Lease, the hub by its name, JSON for a log), sends some requests
+ * through both, and lets each process write an archive of the classes that it used. Usage: {@code Train <image folder>}.
  */
 class Train {
   private static final Duration LIMIT = Duration.ofSeconds(60);
@@ -67,15 +65,11 @@ class Train {
 
   private void run() throws Exception {
     Path state = work.resolve("hub");
-    Path ca = certify("ca", "-ext", "bc:critical=ca:true");
-    certify("hub", "-ext", "san=dns:localhost,ip:127.0.0.1", "-signer", "ca");
+    Path ca = state.resolve("ca.crt");
     Process hub =
         start(
             "hub",
             Map.of(),
-            "--set", "hub.tls_cert_file=" + work.resolve("hub.crt"),
-            "--set", "hub.tls_key_file=" + work.resolve("hub.key"),
-            "--set", "hub.tls_ca_file=" + ca,
             "--set", "hub.port=0",
             "--set", "hub.state_dir=" + state,
             "--set", "http.port=0",
@@ -233,31 +227,6 @@ class Train {
       process.destroyForcibly();
       throw new IOException("The training run of " + name + " does not stop:\n" + log(name.equals("agent") ? "run" : name));
     }
-  }
-
-  /** A key and its certificate in {@code NAME.key} and {@code NAME.crt}; returns the latter. */
-  private Path certify(String name, String... more) throws Exception {
-    Path keys = work.resolve("keys.p12");
-    String password = "training";
-    List<String> line =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
-                "-genkeypair", "-keystore", keys.toString(), "-storepass", password, "-alias", name,
-                "-dname", "CN=" + name, "-keyalg", "RSA", "-keysize", "2048"));
-    line.addAll(List.of(more));
-    Process keytool = new ProcessBuilder(line).redirectErrorStream(true).redirectOutput(work.resolve("keytool.log").toFile()).start();
-    if (keytool.waitFor() != 0) {
-      throw new IOException("No certificate for the training run:\n" + log("keytool"));
-    }
-    KeyStore store = KeyStore.getInstance(keys.toFile(), password.toCharArray());
-    pem(name + ".key", "PRIVATE KEY", store.getKey(name, password.toCharArray()).getEncoded());
-    return pem(name + ".crt", "CERTIFICATE", store.getCertificate(name).getEncoded());
-  }
-
-  private Path pem(String file, String kind, byte[] der) throws IOException {
-    String text = Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(der);
-    return Files.writeString(work.resolve(file), "-----BEGIN " + kind + "-----\n" + text + "\n-----END " + kind + "-----\n");
   }
 
   private static SSLContext trust(Path ca) throws Exception {
