@@ -13,6 +13,7 @@ import io.pipeops.agent.protocol.ProxyRequest;
 import io.pipeops.agent.protocol.ProxyRequestBuilder;
 import io.pipeops.agent.protocol.ProxyRequestChunk;
 import io.pipeops.agent.protocol.ProxyRequestStreamEnd;
+import io.pipeops.agent.protocol.ProxyRequestWindow;
 import io.pipeops.agent.protocol.ProxyResponse;
 import io.pipeops.agent.protocol.ProxyResponseAbort;
 import io.pipeops.agent.protocol.ProxyResponseChunk;
@@ -58,6 +59,7 @@ public final class AgentSession {
   private final AtomicLong totalQueued;
   private final ConcurrentHashMap<String, AgentStream> streams = new ConcurrentHashMap<>();
   private final AtomicInteger byStream = new AtomicInteger();
+  private final BodyWindow.Habit bodyHabit = new BodyWindow.Habit();
   private final Instant since = Instant.now();
   private volatile String lost;
   private volatile Instant lastHeartbeat;
@@ -98,6 +100,10 @@ public final class AgentSession {
     return connection;
   }
 
+  BodyWindow.Habit bodyHabit() {
+    return bodyHabit;
+  }
+
   /**
    * Sends a request. Blocks only while very many others are waiting to be sent.
    *
@@ -114,6 +120,7 @@ public final class AgentSession {
               builder(request)
                   .body(request.streamed() ? null : request.body())
                   .useStreaming(request.streamed())
+                  .bodyWindow(request.streamed())
                   .supportsResponseStreaming(true));
       if (stream != null) {
         return stream;
@@ -391,6 +398,7 @@ public final class AgentSession {
         }
         stream.onData(chunk.data());
       }
+      case ProxyRequestWindow.TYPE -> stream.onWindow(ProxyRequestWindow.parse(payload).upTo());
       case ProxyResponseEnd.TYPE -> {
         // Only the exchange that opened a WebSocket ends, not the socket.
         if (!stream.switched()) {

@@ -2,6 +2,7 @@ package io.pipeops.hub.agents;
 
 import io.pipeops.agent.protocol.Headers;
 import io.pipeops.agent.protocol.ProtocolException;
+import io.pipeops.agent.protocol.ProxyRequestWindow;
 import io.pipeops.agent.protocol.TunnelFrame;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -27,7 +28,7 @@ import java.util.zip.GZIPInputStream;
  */
 public final class AgentStream implements AutoCloseable {
   /** Body chunks have at most this size before base64. */
-  static final int CHUNK = 32 << 10;
+  static final int CHUNK = ProxyRequestWindow.CHUNK;
 
   /** A stream that holds less than this is never blamed for the memory of all. */
   private static final long MODEST = 256 << 10;
@@ -42,6 +43,7 @@ public final class AgentStream implements AutoCloseable {
   private final boolean socket;
   private final AgentLimits limits;
   private final AtomicLong totalQueued;
+  private final BodyWindow window;
 
   /** Not a monitor: to wake a virtual thread that waits in one costs a switch more. */
   private final ReentrantLock lock = new ReentrantLock();
@@ -70,6 +72,7 @@ public final class AgentStream implements AutoCloseable {
     this.socket = socket;
     this.limits = limits;
     this.totalQueued = totalQueued;
+    this.window = new BodyWindow(session.bodyHabit(), limits.responseHead());
   }
 
   String id() {
@@ -180,14 +183,19 @@ public final class AgentStream implements AutoCloseable {
   }
 
   /**
-   * Sends the request's body to its end, as fast as the agent's connection takes it. Returns early
-   * if the response is complete or the stream was aborted: nobody wants the rest then.
+   * Sends the request's body to its end, as fast as the agent's connection and, where it tells
+   * that, the target takes it. Returns early if the response is complete or the stream was aborted:
+   * nobody wants the rest then.
    *
    * @throws IOException only if the source fails; the stream has been aborted then
    */
   public void sendBody(InputStream source) throws IOException, InterruptedException {
     byte[] buffer = new byte[CHUNK];
-    while (!over()) {
+    while (true) {
+      window.await();
+      if (over()) {
+        return;
+      }
       int length;
       try {
         length = source.read(buffer);
@@ -202,6 +210,7 @@ public final class AgentStream implements AutoCloseable {
       if (!sent || length < 0) {
         return;
       }
+      window.sent(length);
       lock.lock();
       try {
         progress = System.nanoTime();
@@ -281,6 +290,7 @@ public final class AgentStream implements AutoCloseable {
     } finally {
       lock.unlock();
     }
+    window.end();
     session.finished(this, unfinished && tellAgent);
     if (resume != null) {
       resume.run();
@@ -357,6 +367,12 @@ public final class AgentStream implements AutoCloseable {
     } finally {
       lock.unlock();
     }
+    window.end();
+  }
+
+  /** More of the request's body may be sent. */
+  void onWindow(long upTo) {
+    window.grant(upTo);
   }
 
   /** Whether it is to carry a WebSocket. */
@@ -401,6 +417,7 @@ public final class AgentStream implements AutoCloseable {
     } finally {
       lock.unlock();
     }
+    window.end();
   }
 
   /**

@@ -11,6 +11,7 @@ import io.pipeops.agent.protocol.Ping;
 import io.pipeops.agent.protocol.Pong;
 import io.pipeops.agent.protocol.ProtocolException;
 import io.pipeops.agent.protocol.ProxyError;
+import io.pipeops.agent.protocol.ProxyRequestWindow;
 import io.pipeops.agent.protocol.ProxyResponse;
 import io.pipeops.agent.protocol.ProxyResponseAbort;
 import io.pipeops.agent.protocol.ProxyResponseChunk;
@@ -101,6 +102,7 @@ final class Dispatch {
           ProxyResponseAbort.TYPE,
           ProxyResponse.TYPE,
           ProxyError.TYPE,
+          ProxyRequestWindow.TYPE,
           WebSocketData.TYPE,
           WebSocketData.ALIAS,
           WebSocketClose.TYPE,

@@ -20,6 +20,8 @@ import java.util.Optional;
  * @param bodyBinary whether the body follows as a binary message
  * @param bodySize the informative size of that; -1 if not given
  * @param useStreaming whether the body follows in chunks, under either name
+ * @param bodyWindow whether the peer keeps to {@link ProxyRequestWindow} while it sends them; not
+ *     part of the protocol, others ignore it
  * @param deadline the absolute end
  * @param timeout positive, from milliseconds or Go duration text
  * @param isWebSocket the flag itself, under either name; see {@link #isWebSocketRequest}
@@ -40,6 +42,7 @@ public record ProxyRequest(
     boolean bodyBinary,
     long bodySize,
     boolean useStreaming,
+    boolean bodyWindow,
     boolean supportsResponseStreaming,
     boolean supportsStreaming,
     Optional<Instant> deadline,
@@ -154,6 +157,7 @@ public record ProxyRequest(
       json.writeNumberField("body_size", bodySize);
     }
     Json.putPresent(json, "use_streaming", useStreaming);
+    Json.putPresent(json, "body_window", bodyWindow);
     Json.putPresent(json, "supports_response_streaming", supportsResponseStreaming);
     Json.putPresent(json, "supports_streaming", supportsStreaming);
     if (deadline.isPresent()) {

@@ -20,6 +20,7 @@ public final class ProxyRequestBuilder {
   private boolean bodyBinary;
   private long bodySize = -1;
   private boolean useStreaming;
+  private boolean bodyWindow;
   private boolean supportsResponseStreaming;
   private boolean supportsStreaming;
   private Optional<Instant> deadline = Optional.empty();
@@ -48,6 +49,7 @@ public final class ProxyRequestBuilder {
     bodyBinary = from.bodyBinary();
     bodySize = from.bodySize();
     useStreaming = from.useStreaming();
+    bodyWindow = from.bodyWindow();
     supportsResponseStreaming = from.supportsResponseStreaming();
     supportsStreaming = from.supportsStreaming();
     deadline = from.deadline();
@@ -119,6 +121,11 @@ public final class ProxyRequestBuilder {
 
   public ProxyRequestBuilder useStreaming(boolean value) {
     useStreaming = value;
+    return this;
+  }
+
+  public ProxyRequestBuilder bodyWindow(boolean value) {
+    bodyWindow = value;
     return this;
   }
 
@@ -201,6 +208,7 @@ public final class ProxyRequestBuilder {
         bodyBinary,
         bodySize,
         useStreaming,
+        bodyWindow,
         supportsResponseStreaming,
         supportsStreaming,
         deadline,

@@ -57,6 +57,7 @@ final class ProxyRequestReader {
       case "body_binary" -> request.bodyBinary(in.bool());
       case "body_size" -> request.bodySize(Math.max(-1, in.number(-1)));
       case "use_streaming", "streaming" -> streaming |= in.bool();
+      case "body_window" -> request.bodyWindow(in.bool());
       case "supports_response_streaming" -> request.supportsResponseStreaming(in.bool());
       case "supports_streaming" -> request.supportsStreaming(in.bool());
       case "deadline" -> request.deadline(instant(in.text()));

@@ -28,6 +28,7 @@ final class Parsers {
     ALL.put(ProxyRequest.TYPE, ProxyRequest::parse);
     ALL.put(ProxyRequestChunk.TYPE, ProxyRequestChunk::parse);
     ALL.put(ProxyRequestStreamEnd.TYPE, ProxyRequestStreamEnd::parse);
+    ALL.put(ProxyRequestWindow.TYPE, ProxyRequestWindow::parse);
     ALL.put(ProxyCancel.TYPE, ProxyCancel::parse);
     ALL.put(ProxyResponse.TYPE, ProxyResponse::parse);
     ALL.put(ProxyResponseHeader.TYPE, ProxyResponseHeader::parse);

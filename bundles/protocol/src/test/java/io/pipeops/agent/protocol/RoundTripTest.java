@@ -37,6 +37,7 @@ class RoundTripTest {
           ProxyRequest.class,
           ProxyRequestChunk.class,
           ProxyRequestStreamEnd.class,
+          ProxyRequestWindow.class,
           ProxyCancel.class,
           ProxyResponse.class,
           ProxyResponseHeader.class,

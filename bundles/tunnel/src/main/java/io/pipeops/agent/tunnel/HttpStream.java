@@ -9,6 +9,7 @@ import io.pipeops.agent.protocol.ProxyCancel;
 import io.pipeops.agent.protocol.ProxyRequest;
 import io.pipeops.agent.protocol.ProxyRequestChunk;
 import io.pipeops.agent.protocol.ProxyRequestStreamEnd;
+import io.pipeops.agent.protocol.ProxyRequestWindow;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.Instant;
@@ -198,6 +199,8 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
   }
 
   private void exchange() throws Failure, LinkLostException {
+    // At once, so that the peer knows that there is a window.
+    grantBody();
     while (!granted) {
       await(Math.min(end, started + settings.request().toNanos()), "too many requests");
     }
@@ -269,13 +272,28 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
     return call;
   }
 
+  /** Carries the upload on. */
+  private void upload() throws Failure, LinkLostException {
+    if (upload != null) {
+      upload.work();
+      grantBody();
+    }
+  }
+
+  private void grantBody() throws Failure, LinkLostException {
+    if (upload != null && request.bodyWindow()) {
+      ProxyRequestWindow grant = upload.grant();
+      if (grant != null) {
+        sender.aside(grant);
+      }
+    }
+  }
+
   /** Waits for status and headers, and carries the upload on meanwhile. */
-  private void awaitAnswer(TargetCall call, Route route) throws Failure {
+  private void awaitAnswer(TargetCall call, Route route) throws Failure, LinkLostException {
     long begun = System.nanoTime();
     while (!call.answered() && !call.failedEarly()) {
-      if (upload != null) {
-        upload.work();
-      }
+      upload();
       long active = upload == null ? begun : Math.max(begun, upload.progress());
       if (upload != null && upload.starved()) {
         // The peer's turn, so the target's clock stands still.
@@ -309,9 +327,7 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
     boolean patient = limited || route.longLived() || !request.supportsResponseStreaming();
     while (true) {
       gate.check();
-      if (upload != null) {
-        upload.work();
-      }
+      upload();
       Content.Chunk chunk = call.read();
       if (chunk == null) {
         answer.flush();

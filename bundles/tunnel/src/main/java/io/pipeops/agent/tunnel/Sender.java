@@ -63,6 +63,11 @@ final class Sender {
     release();
   }
 
+  /** Sends what is no part of the answer, though it may stand before it. */
+  void aside(Payload payload) throws Failure, LinkLostException {
+    gate.send(reply, List.of(Outgoing.text(priority, id, Envelopes.write(id, payload))));
+  }
+
   private List<Outgoing> taken() {
     List<Outgoing> messages = List.copyOf(held);
     held.clear();

@@ -3,6 +3,7 @@ package io.pipeops.agent.tunnel;
 import io.pipeops.agent.api.link.JsonText;
 import io.pipeops.agent.protocol.ProtocolException;
 import io.pipeops.agent.protocol.ProxyRequestChunk;
+import io.pipeops.agent.protocol.ProxyRequestWindow;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
@@ -19,13 +20,22 @@ final class StreamedBody implements Request.Content {
   /** What a message costs beyond its text, so that empty ones are not free. */
   private static final int OVERHEAD = 128;
 
+  /** More would only lie here: it is what 100 Mbit/s and 50 ms have on their way, three times. */
+  private static final int MOST = 2 << 20;
+
   private final Gate gate;
   private final ByteBudget budget;
   private final long length;
   private final int limit;
+
+  /** What a peer that asks for it may send before the target has taken any of it. */
+  private final long window;
+
   private final Queue<JsonText> inbox = new ArrayDeque<>();
   private int waiting;
   private long sent;
+  private long taken;
+  private long announced;
   private boolean ended;
   private boolean drained;
   private boolean closed;
@@ -44,6 +54,9 @@ final class StreamedBody implements Request.Content {
     this.budget = budget;
     this.length = length;
     this.limit = limit;
+    // In the inbox a chunk is base64 and costs its overhead, four thirds of what it counts for.
+    int fits = limit / 4 * 3 - ProxyRequestWindow.CHUNK - ProxyRequestWindow.PER_CHUNK;
+    this.window = Math.max(1, Math.min(MOST, fits));
   }
 
   /** A further chunk. Never waits: too many of them fail the stream. */
@@ -116,6 +129,23 @@ final class StreamedBody implements Request.Content {
     return sent;
   }
 
+  /**
+   * How far the peer may send by now, if it is time to tell it so ({@link ProxyRequestWindow}).
+   *
+   * @return null if it is not
+   */
+  synchronized ProxyRequestWindow grant() {
+    if (!due()) {
+      return null;
+    }
+    announced = taken + window;
+    return new ProxyRequestWindow(announced);
+  }
+
+  private boolean due() {
+    return !closed && !ended && taken + window - announced >= window / 2;
+  }
+
   /** Takes nothing any more and gives the memory back. */
   synchronized void close() {
     closed = true;
@@ -148,6 +178,10 @@ final class StreamedBody implements Request.Content {
       try {
         ByteBuffer data = ProxyRequestChunk.parse(next).data();
         sent += data.remaining();
+        taken += data.remaining() + ProxyRequestWindow.PER_CHUNK;
+        if (due()) {
+          gate.signal();
+        }
         if (length >= 0 && sent > length) {
           fail(new Failure(Failure.Reason.BODY, "request body is longer than its Content-Length"));
         } else if (data.hasRemaining()) {

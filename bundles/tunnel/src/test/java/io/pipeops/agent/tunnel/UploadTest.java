@@ -4,12 +4,16 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pipeops.agent.api.link.Message;
 import io.pipeops.agent.protocol.BinaryBody;
 import io.pipeops.agent.protocol.Headers;
 import io.pipeops.agent.protocol.Ping;
+import io.pipeops.agent.protocol.ProtocolException;
 import io.pipeops.agent.protocol.ProxyRequestBuilder;
+import io.pipeops.agent.protocol.ProxyRequestWindow;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -214,6 +218,70 @@ class UploadTest {
     for (int i = 0; i < 200; i++) {
       assertEquals((char) ('a' + i % 26), got.charAt(i * 10_000));
     }
+  }
+
+  /** The peer sends what it may; only when it may send nothing more the target begins to read. */
+  @Test
+  void windowHoldsThePeerBackUntilTheTargetReads() throws Exception {
+    CountDownLatch go = new CountDownLatch(1);
+    restart(
+        Bench.bounds(256, 10, 1 << 20, 1 << 20, 64 << 20),
+        exchange -> {
+          String head = exchange.head();
+          go.await(20, TimeUnit.SECONDS);
+          exchange.ok("" + exchange.body(head).length());
+        });
+    bench.peer.request("r", post().useStreaming(true).bodyWindow(true));
+    String piece = "x".repeat(ProxyRequestWindow.CHUNK);
+    long sent = 0;
+    for (int i = 0; i < 1_000; i++) {
+      if (!allowed(sent, Duration.ofMillis(300))) {
+        go.countDown();
+        assertTrue(allowed(sent, Duration.ofSeconds(20)), "more is granted when the target reads");
+      }
+      bench.peer.chunk("r", piece);
+      sent += piece.length() + ProxyRequestWindow.PER_CHUNK;
+      assertTrue(bench.tunnel.budget().taken() <= 1 << 20);
+    }
+    assertEquals(0, go.getCount(), "the target was slower than the peer");
+    bench.peer.endBody("r");
+    assertEquals("" + 1_000L * ProxyRequestWindow.CHUNK, bench.peer.body("r"));
+  }
+
+  private boolean allowed(long sent, Duration limit) {
+    try {
+      bench.peer.await("r", message -> window(message) > sent, limit);
+      return true;
+    } catch (AssertionError e) {
+      return false;
+    }
+  }
+
+  private static long window(Message message) {
+    try {
+      return message.type().equals(ProxyRequestWindow.TYPE)
+          ? ProxyRequestWindow.parse(message.payload()).upTo()
+          : -1;
+    } catch (ProtocolException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  void windowIsKnownBeforeTheRequestHasItsTurn() throws Exception {
+    restart(Bench.bounds(1, 10, 1 << 20, 64 << 10, 64 << 20), exchange -> exchange.awaitClose());
+    bench.peer.request("first", post().useStreaming(true));
+    bench.peer.request("second", post().useStreaming(true).bodyWindow(true));
+    Message window =
+        bench.peer.await("second", message -> message.type().equals(ProxyRequestWindow.TYPE));
+    // Base64 of all of it, and a chunk more, fits into what one request may hold.
+    assertTrue(window(window) > 0);
+    assertTrue((window(window) + ProxyRequestWindow.CHUNK) * 4 / 3 < 64 << 10);
+    bench.peer.cancel("first");
+    bench.peer.cancel("second");
+    bench.peer.awaitEnd("first");
+    bench.peer.awaitEnd("second");
+    assertEquals(0, bench.peer.all("first").stream().filter(m -> window(m) >= 0).count());
   }
 
   @Test
