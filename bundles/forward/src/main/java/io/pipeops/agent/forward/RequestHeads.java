@@ -43,7 +43,7 @@ final class RequestHeads implements ByteRelay.Inlet {
    * @param host what the {@code Host} header is to say
    * @param basePath what goes before each path; empty for nothing
    * @param token the token for heads that have none; it may give an empty text
-   * @param last whether a request shall be the last one of its connection
+   * @param last whether a request shall be the last one of its connection, which then is not kept
    */
   RequestHeads(
       Wire wire, String host, String basePath, Supplier<String> token, BooleanSupplier last) {
@@ -123,12 +123,15 @@ final class RequestHeads implements ByteRelay.Inlet {
     return false;
   }
 
-  private boolean endsHead() {
+  private boolean endsHead() throws IOException {
     int length = text.length();
     if (length == 2) {
       // An empty line between requests: all answers have arrived, and the hub may use it again.
       text.setLength(0);
       idle = true;
+      if (last.getAsBoolean()) {
+        throw new IOException("kept for a later request, which is not wanted any more");
+      }
       return false;
     }
     return length >= 4 && text.charAt(length - 3) == '\n' && text.charAt(length - 4) == '\r';

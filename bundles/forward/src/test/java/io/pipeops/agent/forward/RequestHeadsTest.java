@@ -89,6 +89,7 @@ class RequestHeadsTest {
     assertEquals(
         "GET /a HTTP/1.1\nHost: api:6443\nAuthorization: Bearer t\nConnection: close\n\n",
         sent("GET /a HTTP/1.1\n\n"));
+    assertThrows(IOException.class, () -> sent("\n"), "nor is the connection kept");
   }
 
   @ParameterizedTest

@@ -310,6 +310,21 @@ class StreamDeskTest {
   }
 
   @Test
+  void aStreamThatIsKeptAfterTheFeatureBeganToLeaveEnds() throws Exception {
+    YamuxStream stream = fixture.open("api", "kubernetes", 443);
+    Socket api = server.accept();
+    assertEquals(ApiForward.CONNECTED, read(stream, 1)[0]);
+    stream.write(ByteBuffer.wrap("GET /a HTTP/1.1\r\n\r\n".getBytes(UTF_8)));
+    head(api.getInputStream());
+    fixture.all.draining(true);
+    api.getOutputStream().write("HTTP/1.1 204 No Content\r\n\r\n".getBytes(UTF_8));
+    assertEquals("HTTP/1.1 204 No Content\r\n\r\n", new String(read(stream, 27), UTF_8));
+    stream.write(ByteBuffer.wrap("\r\n".getBytes(UTF_8)));
+    Fixture.await(() -> fixture.all.forwards().open() == 0, "nobody waits for the drain limit");
+    reset(stream);
+  }
+
+  @Test
   void aRefusalSaysWhyBeforeAnyRequest() throws Exception {
     server.close();
     YamuxStream stream = fixture.open("api", "kubernetes", 443);
