@@ -8,9 +8,15 @@ import java.util.Arrays;
  * arrived, never with what a length field promises. For the reader's thread only.
  */
 public final class MessageAssembler {
+  /** So much may be allocated for a message that may become as long as the last one. */
+  private static final int LIKELY = 64 << 10;
+
+  private static final byte[] NONE = {};
+
   private final int limit;
-  private byte[] parts = new byte[0];
+  private byte[] parts = NONE;
   private int length;
+  private int likely;
 
   /**
    * @param limit longest message in bytes
@@ -42,8 +48,10 @@ public final class MessageAssembler {
       return whole;
     }
     if (length + size > parts.length) {
+      long longer = Math.max(2L * parts.length, length + size);
       parts =
-          Arrays.copyOf(parts, (int) Math.min(limit, Math.max(2L * parts.length, length + size)));
+          Arrays.copyOf(
+              parts, (int) Math.min(limit, length == 0 ? Math.max(likely, size) : longer));
     }
     if (size > 0) {
       fragment.get(parts, length, size);
@@ -53,7 +61,8 @@ public final class MessageAssembler {
       return null;
     }
     byte[] whole = length == parts.length ? parts : Arrays.copyOf(parts, length);
-    parts = new byte[0];
+    likely = Math.min(length, LIKELY);
+    parts = NONE;
     length = 0;
     return whole;
   }

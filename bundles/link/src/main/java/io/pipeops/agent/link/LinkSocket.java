@@ -150,8 +150,10 @@ final class LinkSocket implements FrameHandler {
    * @param more whether another one follows at once, so that both may be written together
    */
   void send(boolean text, ByteBuffer data, boolean more, Callback callback) {
+    byte opcode = text ? OpCode.TEXT : OpCode.BINARY;
+    Frame frame = MaskedFrame.of(opcode, data, session.getByteBufferPool());
     session.sendFrame(
-        new OutgoingEntry.Builder(new Frame(text ? OpCode.TEXT : OpCode.BINARY, data), callback)
+        new OutgoingEntry.Builder(frame, Callback.from(() -> MaskedFrame.release(frame), callback))
             .batch(more)
             .build());
   }
