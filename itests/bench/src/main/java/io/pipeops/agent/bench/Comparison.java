@@ -92,6 +92,15 @@ final class Comparison {
     return numbers;
   }
 
+  /** Repeats transfers, too, until they are no faster any more. */
+  void warmUp(Load.Opening bulk, Between between) throws Exception {
+    if (warmUpWindows() > 1) {
+      Load.warmUp(bulk, 1, warmUpWindows() / 4, between);
+    } else {
+      transfer(bulk, 1);
+    }
+  }
+
   /** Transfers of {@link Large#SIZE}, one after the other on one connection. */
   void bulk(String what, Load.Opening through, Between between, Load.Opening direct)
       throws Exception {

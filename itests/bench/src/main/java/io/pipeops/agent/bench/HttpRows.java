@@ -76,7 +76,9 @@ final class HttpRows {
         between,
         direct.getting("/api/medium"),
         16);
+    compared.warmUp(through.downloading(), between);
     compared.bulk(way + ", 64 MiB down", through.downloading(), between, direct.downloading());
+    compared.warmUp(through.uploading(), between);
     compared.bulk(way + ", 64 MiB up", through.uploading(), between, direct.uploading());
   }
 

@@ -30,11 +30,8 @@ final class StreamRows {
         "Port, HTTP, the first 5 s, 16 connections",
         Load.warmUp(Place.like(web, webPort).getting(path), 16, compared.warmUpWindows(), between));
     Load.warmUp(StreamTarget.echo(streamPort), 1, compared.warmUpWindows() / 4, between);
-    for (Load.Opening bulk : new Load.Opening[] {down(streamPort), up(streamPort)}) {
-      try (Load.Call call = bulk.open()) {
-        call.ask();
-      }
-    }
+    compared.warmUp(down(streamPort), between);
+    compared.warmUp(up(streamPort), between);
     rows("Port", streamPort, webPort, between);
   }
 
