@@ -107,16 +107,26 @@ public record ProxyRequest(
 
   /** Whether this opens a WebSocket (protocol 4.1). */
   public boolean isWebSocketRequest() {
-    return isWebSocket
-        || !protocol.isBlank()
-        || headers.values("Upgrade").stream().anyMatch(v -> v.strip().equalsIgnoreCase("websocket"))
-        || filled("Sec-WebSocket-Key")
+    if (isWebSocket || !protocol.isBlank()) {
+      return true;
+    }
+    for (String value : headers.values("Upgrade")) {
+      if (value.strip().equalsIgnoreCase("websocket")) {
+        return true;
+      }
+    }
+    return filled("Sec-WebSocket-Key")
         || filled("Sec-WebSocket-Version")
         || filled("Sec-WebSocket-Protocol");
   }
 
   private boolean filled(String header) {
-    return headers.values(header).stream().anyMatch(value -> !value.isBlank());
+    for (String value : headers.values(header)) {
+      if (!value.isBlank()) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Whether the route context is complete. */

@@ -3,6 +3,7 @@ package io.pipeops.agent.tunnel;
 import io.pipeops.agent.api.link.LinkLostException;
 import io.pipeops.agent.api.link.Outgoing;
 import io.pipeops.agent.api.link.Reply;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -13,12 +14,20 @@ import java.util.concurrent.locks.ReentrantLock;
  * send that is held up by a slow link. So a stream's end has one owner, its own thread.
  */
 final class Gate {
+  /**
+   * A timer of its own for each wait costs the run time a switch of threads; nearly every wait is
+   * over long before its limit. So the end of a longer one is left to {@link #tick}.
+   */
+  private static final long LONG = Duration.ofSeconds(2).toNanos();
+
   /** Not a monitor: to wake a virtual thread that waits in one costs a switch more. */
   private final ReentrantLock lock = new ReentrantLock();
 
   private final Condition news = lock.newCondition();
   private Failure stop;
   private boolean signalled;
+  private boolean ticked;
+  private long due;
   private Thread sending;
 
   /** Asks the stream to end; returns whether this was the first call. */
@@ -85,12 +94,38 @@ final class Gate {
         if (left <= 0) {
           return;
         }
-        news.awaitNanos(left);
+        if (left > LONG) {
+          awaitTick(until);
+        } else {
+          news.awaitNanos(left);
+        }
       }
       signalled = false;
       check();
     } catch (InterruptedException e) {
       throw Failure.stopped();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void awaitTick(long until) throws InterruptedException {
+    due = until;
+    ticked = true;
+    try {
+      news.await();
+    } finally {
+      ticked = false;
+    }
+  }
+
+  /** Ends a long wait when it is about to be over; to be called every second. */
+  void tick(long now) {
+    lock.lock();
+    try {
+      if (ticked && due - now <= LONG) {
+        news.signalAll();
+      }
     } finally {
       lock.unlock();
     }

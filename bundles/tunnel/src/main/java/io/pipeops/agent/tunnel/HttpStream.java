@@ -117,6 +117,11 @@ final class HttpStream implements StreamReceiver, Streams.Stream, Runnable {
   }
 
   @Override
+  public void tick(long now) {
+    gate.tick(now);
+  }
+
+  @Override
   public void stop(Failure why) {
     gate.stop(why);
   }

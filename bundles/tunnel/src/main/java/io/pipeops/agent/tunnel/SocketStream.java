@@ -96,6 +96,11 @@ final class SocketStream implements StreamReceiver, Streams.Stream, Runnable {
   }
 
   @Override
+  public void tick(long now) {
+    gate.tick(now);
+  }
+
+  @Override
   public void stop(Failure why) {
     gate.stop(why);
   }

@@ -4,9 +4,12 @@ import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
 
 /** All open streams: so many run, further ones wait in order, beyond that they are refused. */
 final class Streams {
+  private static final long TICK_NANOS = Duration.ofMillis(500).toNanos();
+
   /** What is kept here. The methods are called with a lock held and must return at once. */
   interface Stream {
     /** It may begin. */
@@ -15,12 +18,16 @@ final class Streams {
     /** It is to end. */
     void stop(Failure why);
 
+    /** Another second, or less, has passed. */
+    void tick(long now);
+
     /** Its thread, for the case that it does not end. */
     Thread thread();
   }
 
   private final Set<Stream> running = new LinkedHashSet<>();
   private final Set<Stream> waiting = new LinkedHashSet<>();
+  private boolean ticking;
   private boolean refusing;
   private Settings settings;
 
@@ -52,7 +59,25 @@ final class Streams {
               + " are waiting");
     }
     waiting.add(stream);
+    if (!ticking) {
+      ticking = true;
+      Thread.ofVirtual().name("tunnel-ticks").start(this::ticks);
+    }
     grantNext();
+  }
+
+  /** Runs as long as there are streams. */
+  private void ticks() {
+    for (List<Stream> open = ticked(); !open.isEmpty(); open = ticked()) {
+      long now = System.nanoTime();
+      open.forEach(stream -> stream.tick(now));
+      LockSupport.parkNanos(TICK_NANOS);
+    }
+  }
+
+  private synchronized List<Stream> ticked() {
+    ticking = open() > 0;
+    return all();
   }
 
   synchronized void leave(Stream stream) {

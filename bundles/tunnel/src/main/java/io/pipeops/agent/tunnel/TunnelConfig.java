@@ -57,8 +57,9 @@ import org.osgi.service.metatype.annotations.ObjectClassDefinition;
 
   @AttributeDefinition(
       description =
-          "How much of one request's streamed body, in KiB, may wait for a slow target before that"
-              + " request fails.",
+          "How much of one request's streamed body, in KiB, may wait for a slow target. A peer that"
+              + " asks for it is told how much it may send; from others a body that does not fit"
+              + " fails its request.",
       min = "64",
       max = "65536")
   int inbox_kib() default 8192;
