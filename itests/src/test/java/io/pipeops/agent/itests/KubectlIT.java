@@ -6,7 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.time.Duration;
+import java.util.HexFormat;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
@@ -358,6 +360,46 @@ class KubectlIT {
       fabric8.exec(pod);
       fabric8.followedLog(pod);
       fabric8.portForward(pod, 8081, "/fabric8.html", "hello");
+    }
+  }
+
+  /** Every line that is typed is answered, while others take all they can get, and give nothing. */
+  @Test
+  @Order(12)
+  void aSessionGoesOnBesideACopyAndAHundredReadersThatTakeNothing() throws Exception {
+    byte[] data = new byte[128 << 20];
+    new java.util.Random(3).nextBytes(data);
+    Path there = java.nio.file.Files.write(dir.resolve("beside"), data);
+    String pod = pod();
+    Process session = kubectl.start("exec", "-i", "-n", NAMESPACE, pod, "--", "cat");
+    int run = kubectl.last();
+    Process copy = null;
+    try (StalledReaders readers = new StalledReaders(spine, 100);
+        var keys = session.getOutputStream()) {
+      copy = kubectl.start("cp", "-n", NAMESPACE, there.toString(), pod + ":/tmp/beside");
+      int lines = 0;
+      while (copy.isAlive() || lines == 0) {
+        String line = "line " + lines++ + "\n";
+        keys.write(line.getBytes(java.nio.charset.StandardCharsets.US_ASCII));
+        keys.flush();
+        Await.until(
+            "answer to " + line, Duration.ofSeconds(20), () -> kubectl.output(run).endsWith(line));
+      }
+      assertEquals(0, copy.exitValue());
+      assertTrue(lines >= 10, "only " + lines + " lines during the copy");
+      assertEquals(
+          HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(data)),
+          kubectl.run("exec", "-n", NAMESPACE, pod, "--", "sha256sum", "/tmp/beside")
+              .split(" ")[0]);
+      // They were not forgotten: whoever reads at last gets all of it.
+      long whole = readers.finish(0);
+      assertTrue(whole > 1 << 20, () -> "only " + whole + " bytes");
+      assertEquals(whole, readers.finish(99));
+    } finally {
+      session.destroy();
+      if (copy != null) {
+        copy.destroy();
+      }
     }
   }
 

@@ -32,7 +32,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** An API server that does not read what is sent to it holds the client back; nothing is lost. */
 class SlowTargetIT {
-  private static final int SIZE = 96 << 20;
+  private static final int SIZE = 64 << 20;
   private static final Duration LIMIT = Duration.ofSeconds(60);
 
   @TempDir Path dir;
