@@ -103,6 +103,24 @@ public final class RawClient implements AutoCloseable {
     return chunk;
   }
 
+  /** Reads one chunk with the CRLF that closes it (RFC 9112, 7.1); empty at the end. */
+  public String wholeChunk() throws IOException {
+    StringBuilder size = new StringBuilder();
+    while (size.length() < 2 || size.charAt(size.length() - 1) != '\n') {
+      int c = in.read();
+      if (c < 0) {
+        throw new IOException("connection ended in a chunk");
+      }
+      size.append((char) c);
+    }
+    String chunk = read(Integer.parseInt(size.toString().strip(), 16));
+    String end = read(2);
+    if (!end.equals("\r\n")) {
+      throw new IOException("a chunk that ends with " + end);
+    }
+    return chunk;
+  }
+
   /** Reads everything until the connection ends. */
   public String rest() throws IOException {
     ByteArrayOutputStream out = new ByteArrayOutputStream();

@@ -65,6 +65,14 @@ final class HubDatabase implements AutoCloseable {
     return "jdbc:postgresql://" + host + ":" + server.getPort() + "/hub";
   }
 
+  String host() {
+    return host;
+  }
+
+  int port() {
+    return server.getPort();
+  }
+
   @Override
   public void close() throws IOException {
     server.close();

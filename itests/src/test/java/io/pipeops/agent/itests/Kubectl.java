@@ -11,10 +11,13 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** The kubectl that the environment names in {@code KUBECTL}, with one kubeconfig. */
 final class Kubectl {
   private static final Duration LIMIT = Duration.ofSeconds(120);
+  private static final Pattern LOCAL_PORT = Pattern.compile("127\\.0\\.0\\.1:(\\d+)");
 
   private final List<String> program;
   private final Path kubeconfig;
@@ -102,6 +105,17 @@ final class Kubectl {
   /** Bytes of standard output so far. */
   long size(int run) throws IOException {
     return Files.size(file(run, "out"));
+  }
+
+  /** Where a forward or a proxy says that it listens. */
+  String localPort(int run) {
+    return Await.value(
+        "a local port",
+        Duration.ofSeconds(60),
+        () -> {
+          Matcher found = LOCAL_PORT.matcher(output(run));
+          return found.find() ? found.group(1) : null;
+        });
   }
 
   private String text(int run, String kind) throws IOException {

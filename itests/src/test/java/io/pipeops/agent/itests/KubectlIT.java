@@ -9,8 +9,6 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.HexFormat;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
@@ -22,7 +20,6 @@ import org.junit.jupiter.api.io.TempDir;
 /** An ordinary kubectl through hub and agent, on a real cluster with a node. */
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class KubectlIT {
-  private static final Pattern LOCAL_PORT = Pattern.compile("127\\.0\\.0\\.1:(\\d+)");
   private static final String NAMESPACE = "itest-kubectl";
   private static final String IMAGE = "docker.io/testcluster/busybox:1";
 
@@ -229,7 +226,7 @@ class KubectlIT {
       Process forward = way.start("port-forward", "-n", NAMESPACE, "pod/" + pod, ":8080");
       int run = way.last();
       try {
-        String port = localPort(way, run);
+        String port = way.localPort(run);
         try (var socket = new java.net.Socket("127.0.0.1", Integer.parseInt(port))) {
           socket
               .getOutputStream()
@@ -326,7 +323,7 @@ class KubectlIT {
     Process proxy = kubectl.start("proxy", "--port=0", "--append-server-path");
     int run = kubectl.last();
     try {
-      String port = localPort(kubectl, run);
+      String port = kubectl.localPort(run);
       try (var in =
           java.net
               .URI
@@ -361,6 +358,24 @@ class KubectlIT {
       fabric8.followedLog(pod);
       fabric8.portForward(pod, 8081, "/fabric8.html", "hello");
     }
+  }
+
+  /** The client library of most scripts. */
+  @Test
+  @Order(13)
+  void pythonsClientWorksLikeKubectl() throws Exception {
+    PythonCalls python = new PythonCalls(dir.resolve("python"));
+    String pod = pod();
+    kubectl.run(
+        "exec",
+        "-n",
+        NAMESPACE,
+        pod,
+        "--",
+        "sh",
+        "-c",
+        "echo hello > /tmp/python.html; httpd -p 8082 -h /tmp");
+    python.all(spine.kubeconfig(), NAMESPACE, pod, 8082, "/python.html", "hello");
   }
 
   /** Every line that is typed is answered, while others take all they can get, and give nothing. */
@@ -410,16 +425,5 @@ class KubectlIT {
         .findFirst()
         .orElseThrow()
         .replace("pod/", "");
-  }
-
-  /** Where a forward or a proxy says that it listens. */
-  private static String localPort(Kubectl kubectl, int run) {
-    return Await.value(
-        "a local port",
-        Duration.ofSeconds(60),
-        () -> {
-          Matcher found = LOCAL_PORT.matcher(kubectl.output(run));
-          return found.find() ? found.group(1) : null;
-        });
   }
 }

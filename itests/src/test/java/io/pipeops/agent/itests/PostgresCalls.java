@@ -32,11 +32,22 @@ final class PostgresCalls {
 
   private final String url;
 
+  /** At a port of this machine that nobody else reaches. */
   PostgresCalls(int port) {
+    this(port, "postgres", "postgres", "");
+  }
+
+  /** At a port of this machine that leads to the server somehow. */
+  PostgresCalls(int port, String database, String user, String password) {
     this.url =
         "jdbc:postgresql://127.0.0.1:"
             + port
-            + "/postgres?user=postgres&sslmode=disable&socketTimeout=120&connectTimeout=60";
+            + "/"
+            + database
+            + "?user="
+            + user
+            + (password.isEmpty() ? "" : "&password=" + password)
+            + "&sslmode=disable&socketTimeout=120&connectTimeout=60";
   }
 
   /** Skips the test where the server of the tests cannot run. */

@@ -213,4 +213,56 @@ class ResumeIT {
       }
     }
   }
+
+  /** On a real cluster: a PostgreSQL, by kubectl's port-forward to a pod that leads to it. */
+  @Test
+  void aCopyThroughAPortForwardGoesOn() throws Exception {
+    String kubeconfig = System.getenv("TEST_KUBECONFIG");
+    assumeTrue(
+        kubeconfig != null && Kubectl.available(),
+        "skipped: no cluster; set TEST_KUBECONFIG to a kubeconfig and KUBECTL to the program");
+    String namespace = "itest-resume-sql";
+    Kubectl direct = new Kubectl(Files.createDirectory(dir.resolve("d")), Path.of(kubeconfig));
+    direct.result("", "delete", "namespace", namespace, "--ignore-not-found", "--wait=true");
+    try (Spine spine = Spine.prepared(dir);
+        HubDatabase database = HubDatabase.start(dir.resolve("postgres"))) {
+      spine.values.put("kubernetes.kubeconfig", kubeconfig);
+      spine.startHub();
+      try (CuttingProxy line = between(spine)) {
+        spine.startAgent();
+        spine.awaitReady();
+        Kubectl kubectl = new Kubectl(Files.createDirectory(dir.resolve("k")), spine.kubeconfig());
+        kubectl.run("create", "namespace", namespace);
+        kubectl.run(
+            "run",
+            "sql",
+            "-n",
+            namespace,
+            "--image=docker.io/testcluster/busybox:1",
+            "--",
+            "nc",
+            "-ll",
+            "-p",
+            "5432",
+            "-e",
+            "nc",
+            database.host(),
+            String.valueOf(database.port()));
+        kubectl.run("wait", "-n", namespace, "--for=condition=Ready", "pod/sql", "--timeout=60s");
+        Process forward = kubectl.start("port-forward", "-n", namespace, "pod/sql", ":5432");
+        int port = Integer.parseInt(kubectl.localPort(kubectl.last()));
+        line.cutEvery(10 << 20);
+        try {
+          new PostgresCalls(port, "hub", "hub", database.password).copyInAndOutBesideQueries();
+        } finally {
+          line.cutEvery(Long.MAX_VALUE);
+          forward.destroy();
+          forward.waitFor();
+        }
+        assertTrue(resumed(spine) >= 3, "cuts: " + resumed(spine));
+      } finally {
+        direct.result("", "delete", "namespace", namespace, "--wait=false");
+      }
+    }
+  }
 }

@@ -302,8 +302,9 @@ final class ApiExchange {
       throws IOException, InterruptedException {
     response.setStatus(head.status());
     HeaderFilter.toClient(head.headers(), response.getHeaders());
+    AnswerBody body = new AnswerBody(request, response);
     if (!current.ready()) {
-      Content.Sink.write(response, false, BufferUtil.EMPTY_BUFFER);
+      body.begin();
     }
     boolean last = false;
     while (!last) {
@@ -314,7 +315,7 @@ final class ApiExchange {
       if (last && !uploading && done()) {
         pool.release(current);
       }
-      Content.Sink.write(response, last, piece == null ? BufferUtil.EMPTY_BUFFER : piece);
+      body.write(piece == null ? BufferUtil.EMPTY_BUFFER : piece, last);
     }
   }
 

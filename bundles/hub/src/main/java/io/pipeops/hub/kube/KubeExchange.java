@@ -308,15 +308,16 @@ final class KubeExchange implements Runnable {
     status = head.status();
     response.setStatus(head.status());
     HeaderFilter.toClient(head.headers(), response.getHeaders());
+    AnswerBody body = new AnswerBody(request, response);
     if (!stream.ready()) {
-      Content.Sink.write(response, false, BufferUtil.EMPTY_BUFFER);
+      body.begin();
     }
     boolean last = false;
     while (!last) {
       ByteBuffer piece = stream.take();
       last = piece == null || stream.complete();
       bytes += piece == null ? 0 : piece.remaining();
-      Content.Sink.write(response, last, piece == null ? BufferUtil.EMPTY_BUFFER : piece);
+      body.write(piece == null ? BufferUtil.EMPTY_BUFFER : piece, last);
     }
   }
 

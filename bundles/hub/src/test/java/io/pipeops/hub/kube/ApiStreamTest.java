@@ -91,6 +91,32 @@ class ApiStreamTest {
   }
 
   @Test
+  void eventsOfAFollowedLogAreWholeAtOnce() throws Exception {
+    BlockingQueue<String> lines = new LinkedBlockingQueue<>();
+    serve(
+        0,
+        (head, stream) -> {
+          StreamAgent.write(stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+          for (String line = lines.take(); !line.isEmpty(); line = lines.take()) {
+            StreamAgent.write(stream, "5\r\n" + line + "\r\n");
+          }
+          StreamAgent.write(stream, "0\r\n\r\n");
+        });
+    try (RawClient client = client()) {
+      client.send(request("GET /k/api/v1/namespaces/a/pods/b/log?follow=true"));
+      String head = client.head();
+      assertEquals(2, head.split("Transfer-Encoding: chunked\r\n", -1).length, head);
+      for (int i = 0; i < 3; i++) {
+        lines.add("log" + i + "\n");
+        assertEquals("log" + i + "\n", client.wholeChunk());
+      }
+      lines.add("");
+      assertEquals("", client.wholeChunk());
+      assertEquals("", client.rest());
+    }
+  }
+
+  @Test
   void oneStreamCarriesRequestAfterRequest() throws Exception {
     serve(
         0,

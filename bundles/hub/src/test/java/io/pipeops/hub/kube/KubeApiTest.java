@@ -257,6 +257,44 @@ class KubeApiTest {
     }
   }
 
+  /** Some clients look into a chunk only when the whole of it is there. */
+  @Test
+  void eventsOfAWatchAreWholeAtOnce() throws Exception {
+    CompletableFuture<String> id = new CompletableFuture<>();
+    agent.serve(request -> id.complete(request.path("request_id").asText()));
+    try (RawClient raw = new RawClient(hub)) {
+      raw.get(
+          "/k8s/clusters/" + agent.clusterId + "/api/v1/pods?limit=1&watch=True",
+          "client-" + agent.clusterId);
+      agent.head(id.get(10, TimeUnit.SECONDS), 200, Map.of("Content-Type", "application/json"));
+      String head = raw.head();
+      assertEquals(2, head.split("Transfer-Encoding: chunked\r\n", -1).length, head);
+      for (int i = 0; i < 3; i++) {
+        agent.chunk(id.get(), "event" + i + "\n");
+        assertEquals("event" + i + "\n", raw.wholeChunk());
+      }
+      agent.end(id.get());
+      assertEquals("", raw.wholeChunk());
+      assertEquals("", raw.rest());
+    }
+  }
+
+  @Test
+  void aWatchThatBreaksOffDoesNotLookComplete() throws Exception {
+    CompletableFuture<String> id = new CompletableFuture<>();
+    agent.serve(request -> id.complete(request.path("request_id").asText()));
+    try (RawClient raw = new RawClient(hub)) {
+      raw.get(
+          "/k8s/clusters/" + agent.clusterId + "/api/v1/pods?watch=1", "client-" + agent.clusterId);
+      agent.head(id.get(10, TimeUnit.SECONDS), 200, Map.of("Content-Type", "application/json"));
+      raw.head();
+      agent.chunk(id.get(), "event\n");
+      assertEquals("event\n", raw.wholeChunk());
+      agent.vanish();
+      assertEquals("", raw.rest(), "no last chunk");
+    }
+  }
+
   @Test
   void clientThatGoesAwayCancelsASilentWatch() throws Exception {
     CompletableFuture<String> id = new CompletableFuture<>();
