@@ -31,6 +31,7 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -121,6 +122,33 @@ final class Fabric8Calls implements AutoCloseable {
     }
     assertEquals("got hi\n", out.toString(StandardCharsets.UTF_8));
     assertEquals("no\n", err.toString(StandardCharsets.UTF_8));
+  }
+
+  /** A terminal shows what is typed, has the size that it is given, and tells the exit code. */
+  void terminal(String pod) throws Exception {
+    ByteArrayOutputStream screen = new ByteArrayOutputStream();
+    try (ExecWatch shell = pod(pod).redirectingInput().writingOutput(screen).withTTY().exec("sh")) {
+      for (int[] size : new int[][] {{123, 45}, {80, 24}}) {
+        shell.resize(size[0], size[1]);
+        String wanted = size[1] + " " + size[0] + "\r\n";
+        // The container takes the new size when it comes to it, so it is asked again and again.
+        Await.until(
+            "the size " + wanted,
+            Duration.ofSeconds(SECONDS),
+            () -> {
+              type(shell, "stty size\n");
+              return screen.toString(StandardCharsets.UTF_8).contains(wanted);
+            });
+      }
+      assertTrue(screen.toString(StandardCharsets.UTF_8).contains("stty size\r\n"), "no echo");
+      type(shell, "exit 3\n");
+      assertEquals(3, shell.exitCode().get(SECONDS, TimeUnit.SECONDS));
+    }
+  }
+
+  private static void type(ExecWatch shell, String keys) throws IOException {
+    shell.getInput().write(keys.getBytes(StandardCharsets.US_ASCII));
+    shell.getInput().flush();
   }
 
   /** Lines of a log arrive as they are written, none is left out. */

@@ -355,6 +355,7 @@ class KubectlIT {
     try (Fabric8Calls fabric8 = new Fabric8Calls(spine.kubeconfig(), NAMESPACE)) {
       fabric8.objectsAndTheirWatch();
       fabric8.exec(pod);
+      fabric8.terminal(pod);
       fabric8.followedLog(pod);
       fabric8.portForward(pod, 8081, "/fabric8.html", "hello");
     }
