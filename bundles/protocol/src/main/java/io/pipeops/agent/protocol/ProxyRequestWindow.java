@@ -9,9 +9,11 @@ import java.io.IOException;
  * for it, so a target that reads slowly would cost the request. An agent that knows this one sends
  * it for a request that asks for it by {@code body_window}, at once and as its target takes what
  * came; others ignore the field and send nothing. A chunk counts for its bytes and {@link
- * #PER_CHUNK} more, so that many tiny ones fit into what the agent has set aside, too.
+ * #PER_CHUNK} more, so that many tiny ones fit into what the agent has set aside, too. A chunk of
+ * at most {@link #CHUNK} bytes may be sent while the count is below what is granted: the last one
+ * may go beyond, and nobody has to cut pieces to fit.
  *
- * @param upTo how much may be sent in all, counted from the beginning; not negative
+ * @param upTo what is granted in all, counted from the beginning; not negative
  */
 public record ProxyRequestWindow(long upTo) implements Payload {
   public static final String TYPE = "proxy_request_window";

@@ -54,9 +54,10 @@ final class StreamedBody implements Request.Content {
     this.budget = budget;
     this.length = length;
     this.limit = limit;
-    // In the inbox a chunk is base64 and costs its overhead, four thirds of what it counts for.
+    // In the inbox a chunk is base64 and costs its overhead, four thirds of what it counts for; and
+    // one chunk may come beyond what was granted. The setting allows no limit that is too small.
     int fits = limit / 4 * 3 - ProxyRequestWindow.CHUNK - ProxyRequestWindow.PER_CHUNK;
-    this.window = Math.max(1, Math.min(MOST, fits));
+    this.window = Math.min(MOST, fits);
   }
 
   /** A further chunk. Never waits: too many of them fail the stream. */
