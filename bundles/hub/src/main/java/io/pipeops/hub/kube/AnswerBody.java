@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpMethod;
+import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Request;
@@ -30,7 +31,8 @@ final class AnswerBody {
   AnswerBody(Request request, Response response) {
     this.response = response;
     this.chunks =
-        request.getConnectionMetaData().getHttpVersion() == HttpVersion.HTTP_1_1
+        response.getStatus() == HttpStatus.OK_200
+            && request.getConnectionMetaData().getHttpVersion() == HttpVersion.HTTP_1_1
             && HttpMethod.GET.is(request.getMethod())
             && lasting(request.getHttpURI().getQuery())
             && !response.getHeaders().contains(HttpHeader.CONTENT_LENGTH);
